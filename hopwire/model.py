@@ -1,0 +1,251 @@
+"""The nouns, frozen. They carry no behaviour beyond what their name promises.
+
+Money is an int in millionths of the account's currency; `_s` is seconds; `_at` is a moment in
+milliseconds since 1970-01-01 UTC.
+"""
+
+from enum import IntEnum, StrEnum
+from typing import NamedTuple
+
+import msgspec
+
+
+class Noun(msgspec.Struct, frozen=True, kw_only=True):
+    """A value with named fields."""
+
+
+# ---- who sends
+
+
+class Account(Noun):
+    id: int
+    login: str
+    balance: int  # what is owned: top-ups less charges
+    reserved: int  # of it, what accepted messages may still cost
+    credit_limit: int  # how far below zero `balance - reserved` may go
+    currency: str  # ISO 4217
+    home_country: str  # ISO 3166 alpha-2, for numbers typed without a country
+    time_zone: str  # IANA name, for dates typed without an offset
+    any_sender: bool  # may use every sender name
+    transactional: bool  # false: promotional, a user who blocked the business gets no SMS either
+    charge_sms_on: str  # "taken" or "delivered"
+    active: bool
+
+    @property
+    def spendable(self) -> int:
+        return self.balance - self.reserved + self.credit_limit
+
+
+class ApiKey(Noun):
+    id: int
+    account_id: int
+    prefix: str  # the first characters, to tell keys apart; the rest is kept only as a keyed hash
+    name: str
+    created_at: int
+    revoked_at: int | None
+
+
+# ---- what is sent
+
+
+class SmsText(Noun, tag="sms"):
+    text: str
+
+
+class FlashSms(Noun, tag="flash"):
+    text: str
+
+
+class WapPush(Noun, tag="wap"):
+    url: str
+    text: str
+
+
+class ViberText(Noun, tag="text"):
+    text: str
+
+
+class ViberImage(Noun, tag="image"):
+    image: str  # URL
+    url: str | None = None  # opened by a tap on the image
+
+
+class ViberButton(Noun, tag="button"):
+    text: str
+    caption: str
+    url: str
+    image: str | None = None
+
+
+SmsContent = SmsText | FlashSms | WapPush
+ViberContent = ViberText | ViberImage | ViberButton
+
+
+class SendRequest(Noun):
+    """One message as a client asked for it, checked."""
+
+    recipient: str  # E.164 digits, no plus
+    sms: SmsContent | None = None
+    sms_sender: str = ""
+    viber: ViberContent | None = None
+    viber_sender: str = ""
+    viber_lifetime_s: int = 86_400
+    send_at: int | None = None  # None: at once
+
+
+# ---- how it is sent
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """One rung of the plan: a channel to try, and what it costs. Fixed when the message is accepted."""
+
+    channel: str  # "viber" or "sms"
+    connector: str  # the upstream account that carries it
+    parts: int  # SMS segments; 1 on Viber
+    part_price: int
+    charge_on: str  # "taken" or "delivered"
+    lifetime_s: int  # how long the step may take before the next one starts
+    grace_s: int = 15  # added to the lifetime before our own timer ends the step
+    resend: bool = False  # send again after a lost answer, marked as a possible duplicate; else hold
+    redirect_blocked: bool = True  # go on to the next step when the user has blocked the business
+
+    @property
+    def price(self) -> int:
+        return self.part_price * self.parts
+
+
+class Handover(Noun):
+    """One part of one message, given to a channel to submit."""
+
+    message_id: int
+    step: int  # index in the plan
+    part: int  # index in the step
+    parts: int
+    recipient: str
+    sender: str
+    content: SmsContent | ViberContent
+    lifetime_s: int
+    transactional: bool
+    repeated: bool  # an earlier attempt may have been taken too
+
+
+# ---- what an upstream says
+
+
+class Fault(StrEnum):
+    """Whose fault a final no is; it decides what the client reads and whether the operator is alerted."""
+
+    RECIPIENT = "recipient"  # cannot be reached on this channel
+    NUMBER = "number"  # bad or unassigned
+    BLOCKED = "blocked"  # the user blocked the business
+    CONTENT = "content"
+    SENDER = "sender"
+    CONFIGURATION = "configuration"  # ours: credentials, address not allowed, no credit upstream
+
+
+class Taken(NamedTuple):
+    """The upstream has it; its id may be empty where the upstream gives none."""
+
+    provider_id: str
+
+
+class Later(NamedTuple):
+    """A temporary no; `throttled` does not count as a try."""
+
+    after_s: float
+    code: str
+    throttled: bool = False
+
+
+class Never(NamedTuple):
+    """A final no."""
+
+    code: str
+    fault: Fault
+
+
+class Unknown(NamedTuple):
+    """Nobody knows whether it was taken: the link or the time ended after the bytes had left."""
+
+    code: str
+
+
+Answer = Taken | Later | Never | Unknown
+
+
+class Outcome(IntEnum):
+    """What a receipt says; a higher one outranks a lower one."""
+
+    PROGRESS = 0  # on its way; never final
+    EXPIRED = 1
+    FAILED = 2
+    DELIVERED = 3
+    SEEN = 4
+
+
+class Receipt(Noun):
+    """What an upstream said later about something it took."""
+
+    connector: str
+    provider_id: str  # as the upstream wrote it
+    recipient: str  # E.164 digits; empty where the upstream does not say
+    outcome: Outcome
+    code: str  # the upstream's own word or number
+    fault: Fault = Fault.RECIPIENT  # when FAILED
+    raw: str
+
+
+# ---- what a client reads
+
+
+class Status(IntEnum):
+    """The state of a message in the numbers of /api/http.php."""
+
+    PENDING = 0
+    SENDING = 1
+    SENT = 2
+    DELIVERED = 3
+    EXPIRED = 5
+    DELETED = 10
+    PARTIAL = 50
+    NO_ROUTE = 95
+    FAILED = 96
+    BAD_NUMBER = 99
+    READ = 116
+
+    @property
+    def text(self) -> str:
+        return STATUS_TEXT[self]
+
+    @property
+    def final(self) -> bool:
+        return self > Status.SENT
+
+
+STATUS_TEXT = {
+    Status.PENDING: "Pending",
+    Status.SENDING: "Sending",
+    Status.SENT: "Sent",
+    Status.DELIVERED: "Delivered",
+    Status.EXPIRED: "Out of touch",
+    Status.DELETED: "Deleted",
+    Status.PARTIAL: "Partially delivered",
+    Status.NO_ROUTE: "Operator not supported",
+    Status.FAILED: "Network failure during SMS delivery",
+    Status.BAD_NUMBER: "Error in the number",
+    Status.READ: "Read",
+}
+
+STATUS_MEANING = {
+    Status.PENDING: "Accepted and waiting, also when scheduled.",
+    Status.SENDING: "Handed to a channel that has not answered yet.",
+    Status.SENT: "A channel took it.",
+    Status.DELIVERED: "Delivered by Viber or by SMS.",
+    Status.EXPIRED: "The lifetime ended and it was not delivered.",
+    Status.DELETED: "Deleted while it was scheduled.",
+    Status.PARTIAL: "Some SMS parts were delivered and some were not.",
+    Status.NO_ROUTE: "There is no route to this number.",
+    Status.FAILED: "It cannot be delivered, or was rejected.",
+    Status.BAD_NUMBER: "The number is wrong or not assigned.",
+    Status.READ: "The user has read it (Viber only).",
+}
