@@ -17,7 +17,7 @@ class Noun(msgspec.Struct, frozen=True, kw_only=True):
 # ---- who sends
 
 
-class Account(Noun):
+class Account(Noun, frozen=True, kw_only=True):
     id: int
     login: str
     balance: int  # what is owned: top-ups less charges
@@ -36,7 +36,7 @@ class Account(Noun):
         return self.balance - self.reserved + self.credit_limit
 
 
-class ApiKey(Noun):
+class ApiKey(Noun, frozen=True, kw_only=True):
     id: int
     account_id: int
     prefix: str  # the first characters, to tell keys apart; the rest is kept only as a keyed hash
@@ -48,29 +48,29 @@ class ApiKey(Noun):
 # ---- what is sent
 
 
-class SmsText(Noun, tag="sms"):
+class SmsText(Noun, frozen=True, kw_only=True, tag="sms"):
     text: str
 
 
-class FlashSms(Noun, tag="flash"):
+class FlashSms(Noun, frozen=True, kw_only=True, tag="flash"):
     text: str
 
 
-class WapPush(Noun, tag="wap"):
+class WapPush(Noun, frozen=True, kw_only=True, tag="wap"):
     url: str
     text: str
 
 
-class ViberText(Noun, tag="text"):
+class ViberText(Noun, frozen=True, kw_only=True, tag="text"):
     text: str
 
 
-class ViberImage(Noun, tag="image"):
+class ViberImage(Noun, frozen=True, kw_only=True, tag="image"):
     image: str  # URL
     url: str | None = None  # opened by a tap on the image
 
 
-class ViberButton(Noun, tag="button"):
+class ViberButton(Noun, frozen=True, kw_only=True, tag="button"):
     text: str
     caption: str
     url: str
@@ -81,7 +81,7 @@ SmsContent = SmsText | FlashSms | WapPush
 ViberContent = ViberText | ViberImage | ViberButton
 
 
-class SendRequest(Noun):
+class SendRequest(Noun, frozen=True, kw_only=True):
     """One message as a client asked for it, checked."""
 
     recipient: str  # E.164 digits, no plus
@@ -114,7 +114,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         return self.part_price * self.parts
 
 
-class Handover(Noun):
+class Handover(Noun, frozen=True, kw_only=True):
     """One part of one message, given to a channel to submit."""
 
     message_id: int
@@ -183,7 +183,7 @@ class Outcome(IntEnum):
     SEEN = 4
 
 
-class Receipt(Noun):
+class Receipt(Noun, frozen=True, kw_only=True):
     """What an upstream said later about something it took."""
 
     connector: str
