@@ -1,0 +1,59 @@
+"""Company: what is asked for one by one is done for many at once.
+
+Rule: nobody waits for company. A batch leaves as soon as the verb is free, with all that has come meanwhile.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from hopwire.errors import Unavailable
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Batch(Generic[Item, Result]):
+    """Turns a plural verb into one that can be called for a single item."""
+
+    def __init__(
+        self, verb: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]], most: int = 500
+    ) -> None:
+        self._verb = verb
+        self._most = most
+        self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
+        self._runner: asyncio.Task[None] | None = None
+
+    def __call__(self, item: Item) -> asyncio.Future[Result]:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Result] = loop.create_future()
+        self._waiting.append((item, future))
+        if self._runner is None:
+            self._runner = loop.create_task(self._run())
+        return future
+
+    async def _run(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+            await self._do(batch)
+        self._runner = None
+
+    async def _do(self, batch: Sequence[tuple[Item, asyncio.Future[Result]]]) -> None:
+        try:
+            results = await self._verb([item for item, _ in batch])
+        except Exception as exc:
+            if len(batch) > 1 and not isinstance(exc, Unavailable):
+                for one in batch:  # a bug that one item meets is not the others' trouble
+                    await self._do([one])
+            else:
+                _settle(batch, exc)
+        else:
+            for (_, future), result in zip(batch, results, strict=True):
+                if not future.done():
+                    future.set_result(result)
+
+
+def _settle(batch: Sequence[tuple[Item, asyncio.Future[Result]]], exc: Exception) -> None:
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(exc)

@@ -1,0 +1,42 @@
+"""What the two engines have in common: a transaction is a plain synchronous function of a `Tx`."""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Protocol, TypeVar
+
+Row = tuple[Any, ...]
+T = TypeVar("T")
+
+
+class Tx(Protocol):
+    """An open transaction; statements are called by their name in queries.sql."""
+
+    def all(self, name: str, /, **params: Any) -> list[Row]:
+        """Every row that the statement returns."""
+
+    def run(self, name: str, /, **params: Any) -> int:
+        """Run a statement; how many rows it changed."""
+
+    def many(self, name: str, rows: Sequence[Row]) -> None:
+        """Run a statement once for each row of parameters, given in the order the statement names them."""
+
+    def script(self, statements: Iterable[str]) -> None:
+        """Run statements that have no name: the schema and migrations."""
+
+    def wake(self) -> None:
+        """When this commits, tell the workers, here and in other processes, that something is due."""
+
+
+class Engine(Protocol):
+    """A database that can be written. Both verbs raise `errors.Unavailable` when it cannot be used now."""
+
+    async def write(self, work: Callable[[Tx], T]) -> T:
+        """Run `work` in one transaction; its commit is on disk on return. It may run more than once."""
+
+    async def read(self, work: Callable[[Tx], T]) -> T:
+        """Run `work`, which only reads."""
+
+    def listen(self, on_wake: Callable[[], None]) -> Awaitable[None]:
+        """Call back whenever a `Tx.wake` has been committed; runs until cancelled."""
+
+    async def close(self) -> None:
+        """Finish what is under way and disconnect."""

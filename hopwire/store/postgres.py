@@ -1,0 +1,119 @@
+"""PostgreSQL: transactions in a few threads, each with a connection of its own; NOTIFY wakes the workers.
+
+A transaction that met a deadlock or a serialization failure runs again. One whose connection broke at the
+commit has an unknown outcome: it is reported as unavailable, and nobody is told that it was done.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import psycopg
+
+from hopwire.errors import Unavailable
+from hopwire.store import sql
+from hopwire.store.engine import Row, T
+
+CHANNEL = "hopwire_due"
+CONNECTIONS = 4
+TRIES = 10
+COPY_FROM_ROWS = 8  # below that, INSERTs in a pipeline cost less than a COPY
+
+
+class PostgresTx:
+    def __init__(self, connection: psycopg.Connection[Row], statements: dict[str, sql.Statement]) -> None:
+        self._cursor = connection.cursor()
+        self._statements = statements
+
+    def all(self, name: str, /, **params: Any) -> list[Row]:
+        return self._cursor.execute(_sql(self._statements[name].named), params).fetchall()
+
+    def run(self, name: str, /, **params: Any) -> int:
+        return self._cursor.execute(_sql(self._statements[name].named), params).rowcount
+
+    def many(self, name: str, rows: Sequence[Row]) -> None:
+        statement = self._statements[name]
+        if statement.copy and len(rows) >= COPY_FROM_ROWS:
+            with self._cursor.copy(_sql(statement.copy)) as copy:
+                for row in rows:
+                    copy.write_row(row)
+        elif rows:
+            self._cursor.executemany(_sql(statement.positional), rows)
+
+    def script(self, statements: Iterable[str]) -> None:
+        for statement in statements:
+            self._cursor.execute(_sql(statement))
+
+    def wake(self) -> None:
+        self._cursor.execute(_sql(f"NOTIFY {CHANNEL}"))
+
+
+def _sql(text: str) -> Any:
+    """Our statements come from our own files; nothing of a request is ever part of one."""
+    return text
+
+
+class PostgresEngine:
+    dialect = sql.POSTGRES
+
+    def __init__(self, url: str) -> None:
+        """Take the address of the database; the connections are made when they are needed."""
+        self._url = url
+        self._statements = sql.queries(sql.POSTGRES)
+        self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="postgres")
+        self._local = threading.local()
+        self._open: list[psycopg.Connection[Row]] = []
+
+    async def write(self, work: Callable[[PostgresTx], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._transact, work)
+
+    async def read(self, work: Callable[[PostgresTx], T]) -> T:
+        return await self.write(work)
+
+    def _transact(self, work: Callable[[PostgresTx], T]) -> T:
+        for attempt in range(TRIES):
+            try:
+                connection = self._connection()
+                with connection.transaction():
+                    return work(PostgresTx(connection, self._statements))
+            except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure) as exc:
+                if attempt == TRIES - 1:
+                    raise Unavailable from exc
+            except (psycopg.OperationalError, psycopg.InterfaceError) as exc:
+                self._drop()
+                raise Unavailable from exc
+        raise AssertionError("unreachable")
+
+    def _connection(self) -> psycopg.Connection[Row]:
+        connection: psycopg.Connection[Row] | None = getattr(self._local, "connection", None)
+        if connection is None or connection.closed:
+            connection = psycopg.connect(self._url, autocommit=True, connect_timeout=5)
+            connection.prepare_threshold = 2
+            self._local.connection = connection
+            self._open.append(connection)
+        return connection
+
+    def _drop(self) -> None:
+        connection: psycopg.Connection[Row] | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            self._local.connection = None
+            self._open.remove(connection)
+            with contextlib.suppress(psycopg.Error):
+                connection.close()
+
+    async def listen(self, on_wake: Callable[[], None]) -> None:
+        while True:
+            with contextlib.suppress(psycopg.Error):
+                async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as connection:
+                    await connection.execute(_sql(f"LISTEN {CHANNEL}"))
+                    async for _ in connection.notifies():
+                        on_wake()
+            await asyncio.sleep(1)  # the server went away; the workers poll meanwhile
+
+    async def close(self) -> None:
+        self._threads.shutdown(wait=True)
+        for connection in self._open:
+            connection.close()

@@ -1,0 +1,223 @@
+-- Every query, by name. Written once for SQLite and PostgreSQL:
+--   :name          a parameter
+--   {in name}      a list parameter: "IN (…)" over a JSON array, or "= ANY(…)"
+--   {for_update}   row locks where the engine has them; SQLite has one writer, and locks nothing
+--   {skip_locked}  the same, passing over what another worker is holding
+
+-- name: has_tables
+{has_tables}
+
+-- name: schema_version
+SELECT value FROM meta WHERE name = 'schema_version'
+
+-- name: take_ids
+UPDATE counters SET value = value + :n WHERE name = 'message_id' RETURNING value
+
+-- ---- acceptance
+
+-- name: lock_funds
+SELECT id, balance - reserved + credit_limit FROM accounts WHERE id {in ids} ORDER BY id {for_update}
+
+-- name: reserve_funds
+UPDATE accounts SET reserved = reserved + :amount WHERE id = :id
+
+-- name: create_message
+INSERT INTO messages (id, account_id, accepted_at, send_at, recipient, transactional,
+                      sms_sender, sms, viber_sender, viber)
+VALUES (:id, :account_id, :accepted_at, :send_at, :recipient, :transactional,
+        :sms_sender, :sms, :viber_sender, :viber)
+
+-- name: create_delivery
+INSERT INTO deliveries (id, account_id, recipient, status, status_at, connector, due_at, timer_at,
+                        worker, in_doubt, state)
+VALUES (:id, :account_id, :recipient, :status, :status_at, :connector, :due_at, :timer_at,
+        :worker, :in_doubt, :state)
+
+-- ---- delivery
+
+-- name: claim
+-- Selected and locked here, updated by id later in the same transaction: an UPDATE over a sub-select may be
+-- planned by PostgreSQL as a loop that locks more rows than the limit.
+SELECT d.id, d.account_id, d.recipient, d.status_at, d.worker, d.state,
+       m.transactional, m.sms_sender, m.sms, m.viber_sender, m.viber
+  FROM deliveries d JOIN messages m ON m.id = d.id
+ WHERE d.connector = :connector AND d.due_at <= :now
+ ORDER BY d.due_at LIMIT :n {skip_locked}
+
+-- name: due_timers
+SELECT id, account_id, recipient, status_at, worker, state FROM deliveries
+ WHERE timer_at <= :now ORDER BY timer_at LIMIT :n {skip_locked_plain}
+
+-- name: load_deliveries
+SELECT id, account_id, recipient, status_at, worker, state FROM deliveries
+ WHERE id {in ids} ORDER BY id {for_update}
+
+-- name: orphans
+SELECT id FROM deliveries WHERE in_doubt = 1 AND worker = :worker
+
+-- name: in_doubt_to
+SELECT id, account_id, recipient, status_at, worker, state FROM deliveries
+ WHERE recipient {in recipients} AND in_doubt = 1 ORDER BY id {for_update}
+
+-- name: save_delivery
+UPDATE deliveries SET status = :status, status_at = :status_at, connector = :connector, due_at = :due_at,
+       timer_at = :timer_at, worker = :worker, in_doubt = :in_doubt, state = :state
+ WHERE id = :id
+
+-- name: create_handle
+INSERT INTO handles (provider_id, connector, message_id, step, part)
+VALUES (:provider_id, :connector, :message_id, :step, :part)
+
+-- name: find_handles
+SELECT provider_id, connector, message_id, step, part FROM handles
+ WHERE provider_id {in provider_ids} ORDER BY message_id, step, part
+
+-- ---- receipts
+
+-- name: create_receipt
+INSERT INTO receipts (received_at, connector, provider_id, recipient, outcome, code, fault, raw, message_id)
+VALUES (:received_at, :connector, :provider_id, :recipient, :outcome, :code, :fault, :raw, :message_id)
+
+-- name: unmatched_receipts_for
+SELECT id, received_at, connector, provider_id, recipient, outcome, code, fault FROM receipts
+ WHERE provider_id {in provider_ids} AND message_id IS NULL ORDER BY id {for_update}
+
+-- name: unmatched_receipts
+SELECT id, received_at, connector, provider_id, recipient, outcome, code, fault FROM receipts
+ WHERE message_id IS NULL AND received_at >= :since ORDER BY id LIMIT :n {skip_locked_plain}
+
+-- name: match_receipt
+UPDATE receipts SET message_id = :message_id WHERE id = :id
+
+-- name: forget_unmatched_receipts
+DELETE FROM receipts WHERE message_id IS NULL AND received_at < :before
+
+-- ---- money
+
+-- name: move_funds
+UPDATE accounts SET balance = balance - :charged, reserved = reserved - :settled WHERE id = :id
+
+-- name: create_ledger_entry
+INSERT INTO ledger (at, account_id, kind, amount, message_id, step)
+VALUES (:at, :account_id, :kind, :amount, :message_id, :step)
+
+-- name: top_up
+UPDATE accounts SET balance = balance + :amount WHERE id = :id
+
+-- name: create_top_up_entry
+INSERT INTO ledger (at, account_id, kind, amount, note) VALUES (:at, :account_id, 'topup', :amount, :note)
+
+-- name: spendable
+SELECT balance - reserved + credit_limit FROM accounts WHERE id = :id
+
+-- ---- questions
+
+-- name: statuses
+SELECT id, status, status_at FROM deliveries WHERE id {in ids} AND account_id = :account_id
+
+-- name: latest_deliveries
+SELECT id, recipient, status, state FROM deliveries WHERE id > :after ORDER BY id DESC LIMIT :n
+
+-- name: unfinished
+SELECT count(*), min(due_at) FROM deliveries WHERE due_at IS NOT NULL AND due_at <= :now
+
+-- name: count_by_status
+SELECT status, count(*) FROM deliveries GROUP BY status ORDER BY status
+
+-- ---- the directory: accounts, keys, sender names, prices
+
+-- name: create_account
+INSERT INTO accounts (login, password_hash, balance, reserved, credit_limit, currency, home_country, time_zone,
+                      any_sender, transactional, charge_sms_on, active, created_at)
+VALUES (:login, :password_hash, 0, 0, :credit_limit, :currency, :home_country, :time_zone,
+        :any_sender, :transactional, :charge_sms_on, 1, :created_at)
+RETURNING id
+
+-- name: accounts
+SELECT id, login, balance, reserved, credit_limit, currency, home_country, time_zone,
+       any_sender, transactional, charge_sms_on, active FROM accounts ORDER BY id
+
+-- name: account_by_login
+SELECT id, login, balance, reserved, credit_limit, currency, home_country, time_zone,
+       any_sender, transactional, charge_sms_on, active, password_hash FROM accounts WHERE login = :login
+
+-- name: account_by_key
+SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
+       a.any_sender, a.transactional, a.charge_sms_on, a.active
+  FROM api_keys k JOIN accounts a ON a.id = k.account_id
+ WHERE k.digest = :digest AND k.revoked_at IS NULL
+
+-- name: create_sender_name
+INSERT INTO sender_names (account_id, name) VALUES (:account_id, :name) ON CONFLICT DO NOTHING
+
+-- name: sender_names
+SELECT account_id, name FROM sender_names
+
+-- name: create_key
+INSERT INTO api_keys (account_id, digest, prefix, name, created_at)
+VALUES (:account_id, :digest, :prefix, :name, :created_at) RETURNING id
+
+-- name: keys
+SELECT id, account_id, prefix, name, created_at, revoked_at FROM api_keys ORDER BY id
+
+-- name: revoke_key
+UPDATE api_keys SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL
+
+-- name: put_price
+INSERT INTO prices (channel, prefix, price) VALUES (:channel, :prefix, :price)
+ON CONFLICT (channel, prefix) DO UPDATE SET price = excluded.price
+
+-- name: prices
+SELECT channel, prefix, price FROM prices ORDER BY channel, prefix
+
+-- name: directory_version
+SELECT value FROM counters WHERE name = 'directory'
+
+-- name: raise_directory_version
+UPDATE counters SET value = value + 1 WHERE name = 'directory'
+
+-- ---- fsck: each row returned is a fault
+
+-- name: fsck_balance
+SELECT a.id, a.login, a.balance, coalesce(sum(CASE l.kind WHEN 'topup' THEN l.amount
+                                                          WHEN 'charge' THEN -l.amount END), 0)
+  FROM accounts a LEFT JOIN ledger l ON l.account_id = a.id
+ GROUP BY a.id, a.login, a.balance
+HAVING a.balance <> coalesce(sum(CASE l.kind WHEN 'topup' THEN l.amount WHEN 'charge' THEN -l.amount END), 0)
+
+-- name: fsck_reserved
+SELECT a.id, a.login, a.reserved, coalesce(sum(CASE l.kind WHEN 'reserve' THEN l.amount
+                                                           WHEN 'charge' THEN -l.amount
+                                                           WHEN 'release' THEN -l.amount END), 0)
+  FROM accounts a LEFT JOIN ledger l ON l.account_id = a.id
+ GROUP BY a.id, a.login, a.reserved
+HAVING a.reserved <> coalesce(sum(CASE l.kind WHEN 'reserve' THEN l.amount
+                                              WHEN 'charge' THEN -l.amount
+                                              WHEN 'release' THEN -l.amount END), 0)
+
+-- name: fsck_limit
+SELECT id, login, balance - reserved + credit_limit FROM accounts WHERE balance - reserved + credit_limit < 0
+
+-- name: fsck_steps
+-- A step that was charged and released more than was reserved for it.
+SELECT message_id, step,
+       sum(CASE kind WHEN 'reserve' THEN amount ELSE 0 END),
+       sum(CASE kind WHEN 'reserve' THEN 0 ELSE amount END)
+  FROM ledger WHERE message_id IS NOT NULL GROUP BY message_id, step
+HAVING sum(CASE kind WHEN 'reserve' THEN amount ELSE 0 END) < sum(CASE kind WHEN 'reserve' THEN 0 ELSE amount END)
+
+-- name: fsck_stuck
+-- Not final, and nothing will ever happen to it.
+SELECT id, status FROM deliveries WHERE status <= 2 AND due_at IS NULL AND timer_at IS NULL
+
+-- name: fsck_kept
+-- Final with nothing under way, and money still reserved.
+SELECT l.message_id, sum(CASE l.kind WHEN 'reserve' THEN l.amount ELSE -l.amount END)
+  FROM ledger l JOIN deliveries d ON d.id = l.message_id
+ WHERE d.status > 2 AND d.timer_at IS NULL
+ GROUP BY l.message_id HAVING sum(CASE l.kind WHEN 'reserve' THEN l.amount ELSE -l.amount END) <> 0
+
+-- name: fsck_orphans
+SELECT d.id FROM deliveries d LEFT JOIN messages m ON m.id = d.id WHERE m.id IS NULL
+UNION ALL
+SELECT m.id FROM messages m LEFT JOIN deliveries d ON d.id = m.id WHERE d.id IS NULL

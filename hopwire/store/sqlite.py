@@ -1,0 +1,95 @@
+"""SQLite: one process owns the file, and commits on the loop.
+
+A commit takes a fraction of a millisecond and needs no hand-over to a thread; verbs are plural, so that all
+that has come meanwhile shares it. `synchronous=FULL` with a write-ahead log: a commit is on disk when it
+returns. Other processes (the command line) may write for a moment; a lock is waited for half a second.
+"""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hopwire.errors import Unavailable
+from hopwire.store import sql
+from hopwire.store.engine import Row, T
+
+BUSY_TIMEOUT_S = 0.5
+
+
+class SqliteTx:
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._statements = sql.queries(sql.SQLITE)
+        self.woken = False
+
+    def all(self, name: str, /, **params: Any) -> list[Row]:
+        lists = {key: json.dumps(value) for key, value in params.items() if isinstance(value, list)}
+        return self._connection.execute(self._statements[name].named, params | lists).fetchall()
+
+    def run(self, name: str, /, **params: Any) -> int:
+        return self._connection.execute(self._statements[name].named, params).rowcount
+
+    def many(self, name: str, rows: Sequence[Row]) -> None:
+        if rows:
+            self._connection.executemany(self._statements[name].positional, rows)
+
+    def script(self, statements: Iterable[str]) -> None:
+        for statement in statements:
+            self._connection.execute(statement)
+
+    def wake(self) -> None:
+        self.woken = True
+
+
+class SqliteEngine:
+    dialect = sql.SQLITE
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, and create it and its folder where there is none."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._connection = sqlite3.connect(
+                path,
+                timeout=BUSY_TIMEOUT_S,
+                isolation_level=None,
+                cached_statements=256,
+                check_same_thread=False,
+            )
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", "cache_size=-32000"):
+                self._connection.execute(f"PRAGMA {pragma}")
+        except sqlite3.Error as exc:
+            raise Unavailable from exc
+        self._tx = SqliteTx(self._connection)
+        self._on_wake: Callable[[], None] = lambda: None
+
+    async def write(self, work: Callable[[SqliteTx], T]) -> T:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            result = work(self._tx)
+            self._connection.execute("COMMIT")
+        except BaseException as exc:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            if isinstance(exc, sqlite3.OperationalError):  # locked, full, unreadable
+                raise Unavailable from exc
+            raise
+        if self._tx.woken:
+            self._tx.woken = False
+            self._on_wake()
+        return result
+
+    async def read(self, work: Callable[[SqliteTx], T]) -> T:
+        try:
+            return work(self._tx)
+        except sqlite3.OperationalError as exc:
+            raise Unavailable from exc
+
+    async def listen(self, on_wake: Callable[[], None]) -> None:
+        self._on_wake = on_wake  # nobody else works on the file
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        self._connection.close()
