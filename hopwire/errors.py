@@ -47,27 +47,67 @@ NotEnoughMoney = _error("not_enough_money", "Not enough money")
 NotFound = _error("not_found", "SMS not found", "id")
 
 # Ours, one per parameter and limit
-SenderNotRegistered = _error("sender_not_registered", "Parameter from: this sender name is not registered for the account", "from")
-ViberSenderNotRegistered = _error("viber_sender_not_registered", "Parameter viber_from: this sender name is not registered for the account", "viber_from")
-NoViberSender = _error("no_viber_sender", "Parameter viber_from: a Viber sender name of 1 to 28 characters is required", "viber_from")
-DestinationNotAllowed = _error("destination_not_allowed", "Parameter to: this destination is not allowed for the account", "to")
-TextTooLong = _error("text_too_long", "Parameter message: the text needs more than the allowed number of SMS parts", "message")
+SenderNotRegistered = _error(
+    "sender_not_registered", "Parameter from: this sender name is not registered for the account", "from"
+)
+ViberSenderNotRegistered = _error(
+    "viber_sender_not_registered",
+    "Parameter viber_from: this sender name is not registered for the account",
+    "viber_from",
+)
+NoViberSender = _error(
+    "no_viber_sender",
+    "Parameter viber_from: a Viber sender name of 1 to 28 characters is required",
+    "viber_from",
+)
+DestinationNotAllowed = _error(
+    "destination_not_allowed", "Parameter to: this destination is not allowed for the account", "to"
+)
+TextTooLong = _error(
+    "text_too_long", "Parameter message: the text needs more than the allowed number of SMS parts", "message"
+)
 BadViberType = _error("bad_viber_type", "Parameter viber_type: must be text, image or button", "viber_type")
-NoViberText = _error("no_viber_text", "Parameter viber_message: a text of 1 to 1000 characters is required", "viber_message")
-ViberTextTooLong = _error("viber_text_too_long", "Parameter viber_message: must be at most 1000 characters", "viber_message")
-BadViberLifetime = _error("bad_viber_lifetime", "Parameter viber_lifetime: must be whole seconds from 60 to 86400", "viber_lifetime")
-NoViberImage = _error("no_viber_image", "Parameter viber_image: an http or https link to an image is required", "viber_image")
-BadViberImage = _error("bad_viber_image", "Parameter viber_image: must be an http or https link whose path ends in .jpg, .jpeg, .png or .gif", "viber_image")
+NoViberText = _error(
+    "no_viber_text", "Parameter viber_message: a text of 1 to 1000 characters is required", "viber_message"
+)
+ViberTextTooLong = _error(
+    "viber_text_too_long", "Parameter viber_message: must be at most 1000 characters", "viber_message"
+)
+BadViberLifetime = _error(
+    "bad_viber_lifetime", "Parameter viber_lifetime: must be whole seconds from 60 to 86400", "viber_lifetime"
+)
+NoViberImage = _error(
+    "no_viber_image", "Parameter viber_image: an http or https link to an image is required", "viber_image"
+)
+BadViberImage = _error(
+    "bad_viber_image",
+    "Parameter viber_image: must be an http or https link whose path ends in .jpg, .jpeg, .png or .gif",
+    "viber_image",
+)
 NoViberUrl = _error("no_viber_url", "Parameter viber_url: an http or https link is required", "viber_url")
 BadViberUrl = _error("bad_viber_url", "Parameter viber_url: must be an http or https link", "viber_url")
-NoViberButton = _error("no_viber_button", "Parameter viber_button: a caption of 1 to 19 characters is required", "viber_button")
-ViberButtonTooLong = _error("viber_button_too_long", "Parameter viber_button: must be at most 19 characters", "viber_button")
+NoViberButton = _error(
+    "no_viber_button", "Parameter viber_button: a caption of 1 to 19 characters is required", "viber_button"
+)
+ViberButtonTooLong = _error(
+    "viber_button_too_long", "Parameter viber_button: must be at most 19 characters", "viber_button"
+)
 BadWap = _error("bad_wap", "Parameter wap: must be an http or https link", "wap")
-BadAskDate = _error("bad_ask_date", "Parameter ask_date: must be an ISO-8601 date and time, such as 2024-08-15T15:52:01+0200", "ask_date")
+BadAskDate = _error(
+    "bad_ask_date",
+    "Parameter ask_date: must be an ISO-8601 date and time, such as 2024-08-15T15:52:01+0200",
+    "ask_date",
+)
 AskDateTooFar = _error("ask_date_too_far", "Parameter ask_date: must be at most one year ahead", "ask_date")
-BadBooleanViber = _error("bad_viber", "Parameter viber: must be 1, true, yes, on, 0, false, no or off", "viber")
-BadBooleanViberSms = _error("bad_viber_sms", "Parameter viber_sms: must be 1, true, yes, on, 0, false, no or off", "viber_sms")
-BadBooleanFlash = _error("bad_flash", "Parameter flash: must be 1, true, yes, on, 0, false, no or off", "flash")
+BadBooleanViber = _error(
+    "bad_viber", "Parameter viber: must be 1, true, yes, on, 0, false, no or off", "viber"
+)
+BadBooleanViberSms = _error(
+    "bad_viber_sms", "Parameter viber_sms: must be 1, true, yes, on, 0, false, no or off", "viber_sms"
+)
+BadBooleanFlash = _error(
+    "bad_flash", "Parameter flash: must be 1, true, yes, on, 0, false, no or off", "flash"
+)
 BadId = _error("bad_id", "Parameter id: must be the number that send answered", "id")
 BadUtf8 = _error("bad_utf8", "The text parameters must be valid UTF-8")
 BadEncoding = _error("bad_encoding", "The request is in the encoded dialect but a value is not valid base64")
@@ -77,5 +117,7 @@ TooManyRequests = _error("too_many_requests", "Too many requests, slow down")
 
 # Not protocol answers: the HTTP status tells, too
 TooLarge = _error("too_large", "The request is larger than 65536 bytes", status=413)
-HeadTooLarge = _error("head_too_large", "The request line and headers are larger than 65536 bytes", status=431)
+HeadTooLarge = _error(
+    "head_too_large", "The request line and headers are larger than 65536 bytes", status=431
+)
 Unavailable = _error("unavailable", "Temporarily unavailable", status=503)

@@ -9,7 +9,7 @@ from typing import Protocol
 from hopwire.model import Answer, Handover, Receipt
 
 KeepReceipts = Callable[[Sequence[Receipt]], Awaitable[None]]
-"""Returns when the receipts are on disk; raises when they could not be kept, and then they must come again."""
+"""Returns when the receipts are on disk; raises when they could not be kept and must come again."""
 
 
 class Channel(Protocol):

@@ -1,0 +1,36 @@
+"""The command line. `hopwire --help` lists it; docs/commands.md is printed from it.
+
+Rule: a command imports what it needs when it runs, so that `hopwire version` starts at once.
+"""
+
+import sys
+
+from hopwire import __version__
+from hopwire.cli import client, operator, run, settings
+from hopwire.cli.console import AsJson, CommandError, emit, new_commands, say
+
+app = new_commands("Hopwire: a messaging gateway. Viber first, SMS when Viber cannot.", add_completion=False)
+app.add_typer(settings.commands, name="config")
+app.add_typer(client.commands)
+app.add_typer(operator.commands)
+app.add_typer(run.commands)
+client.price.command("set")(operator.set_price)
+client.price.command("list")(operator.list_prices)
+
+
+@app.command()
+def version(as_json: AsJson = False) -> None:
+    """Print the version."""
+    if as_json:
+        emit({"version": __version__}, as_json)
+    else:
+        print(__version__)
+
+
+def main() -> None:
+    """Run one command and exit with its code."""
+    try:
+        app(prog_name="hopwire")
+    except CommandError as stop:
+        say(f"hopwire: {stop}")
+        sys.exit(stop.ending)

@@ -7,12 +7,14 @@ Rule 3: rows are locked in one order, deliveries by id and then accounts by id.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import msgspec
 
 from hopwire import delivery as life
+from hopwire import metrics
 from hopwire.delivery import Delivery, advance
 from hopwire.errors import ApiError, NotEnoughMoney
 from hopwire.model import (
@@ -95,18 +97,16 @@ Change = tuple[int, life.Event]
 
 
 class Store:
-    """Messages and what becomes of them. `due` is set whenever there may be something to hand over."""
+    """Messages and what becomes of them."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.due = asyncio.Event()
-        self.double_deliveries = 0
         self._ids = iter(range(0))
         self._listener: asyncio.Task[None] | None = None
 
-    async def listen(self) -> None:
-        """Be woken by other processes, until `close`."""
-        self._listener = asyncio.ensure_future(self.engine.listen(self.due.set))
+    def listen(self, on_due: Callable[[], None]) -> None:
+        """Call back whenever there may be something to hand over, until `close`."""
+        self._listener = asyncio.ensure_future(self.engine.listen(on_due))
 
     async def close(self) -> None:
         if self._listener is not None:
@@ -136,24 +136,26 @@ class Store:
 
     async def _take_ids(self, n: int) -> list[int]:
         """The next ids; those of an order that is refused, and of a block cut short, are never used."""
-        taken = [i for i, _ in zip(self._ids, range(n), strict=False)]
+        taken = list(islice(self._ids, n))
         if len(taken) < n:
             block = max(ID_BLOCK, n)
             last: int = (await self.engine.write(lambda tx: tx.all("take_ids", n=block)))[0][0]
             self._ids = iter(range(last - block + 1, last + 1))
-            taken += [next(self._ids) for _ in range(n - len(taken))]
+            taken += islice(self._ids, n - len(taken))
         return taken
 
     # ---- delivery
 
     async def claim(self, connector: str, worker: str, n: int, lease_ms: int, now: int) -> list[Handover]:
-        """At most `n` messages that are due on the connector, kept as SENDING by this worker.
+        """About `n` parts of messages that are due on the connector, kept as SENDING by this worker.
+
+        A message is taken whole, so the last one may go over `n`.
 
         They must be answered for before the lease ends; after it they count as lost on the wire.
         """
 
         def work(tx: Tx) -> list[Handover]:
-            rows = tx.all("claim", connector=connector, now=now, n=n)
+            rows = _about(n, tx.all("claim", connector=connector, now=now, n=n))
             kept = {i: one._replace(worker=worker) for i, one in _kept(rows).items()}
             actions = self._apply(tx, kept, [(i, life.Begin(lease_ms)) for i in kept], now)
             submits = {i: a for i, a in actions if isinstance(a, life.Submit)}
@@ -288,7 +290,7 @@ class Store:
         tx.many("save_delivery", [_save_row(one) for one in changed])
         tx.many("create_handle", handles)
         _move_money(tx, [(i, kept[i].account_id, action) for i, action in actions], now)
-        self.double_deliveries += sum(isinstance(action, life.DoubleDelivery) for _, action in actions)
+        metrics.DOUBLE_DELIVERIES.inc(sum(isinstance(action, life.DoubleDelivery) for _, action in actions))
         if any(one.delivery.due_at is not None for one in changed):
             tx.wake()
         return actions
@@ -375,6 +377,19 @@ def _receipt_row(r: Receipt, place: Place | None, now: int) -> Row:
         now, r.connector, r.provider_id, r.recipient, int(r.outcome), r.code, str(r.fault),
         r.raw.replace("\0", ""), place.message_id if place else None,
     )  # fmt: skip
+
+
+def _about(n: int, rows: Sequence[Row]) -> list[Row]:
+    """The first rows, up to the one with which their messages reach `n` parts."""
+    taken: list[Row] = []
+    parts = 0
+    for row in rows:
+        if parts >= n:
+            break
+        d = _decode_delivery(row[5])
+        parts += len(d.rungs[d.at].parts)
+        taken.append(row)
+    return taken
 
 
 def _handovers(row: Row, kept: Kept, submit: life.Submit) -> list[Handover]:

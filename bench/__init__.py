@@ -1,0 +1,1 @@
+"""Load and measuring programs: what the gateway carries, and what that costs."""

@@ -1,0 +1,100 @@
+"""Acceptance: check, plan, price, reserve, keep, or say why not.
+
+Rule: an id leaves only after the message, its reservation and its first due time are on disk.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping
+
+from hopwire import routing
+from hopwire.delivery import plan_delivery
+from hopwire.errors import ApiError, SenderNotRegistered, Unavailable, ViberSenderNotRegistered
+from hopwire.model import Account, SendRequest
+from hopwire.routing import Carrier, Tables, Times
+from hopwire.store import Order, Standing, Store
+from hopwire.store.batch import Batch
+from hopwire.store.directory import Directory
+
+WATCH_S = 0.5  # how soon a revoked key, a new price or a closed account is known everywhere
+
+
+def now_ms() -> int:
+    """The wall clock in milliseconds since 1970 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+class Admission:
+    """What every API of the gateway calls to accept messages and to answer for them."""
+
+    def __init__(
+        self,
+        store: Store,
+        directory: Directory,
+        carriers: Mapping[str, Mapping[str, Carrier]],
+        times: Times,
+    ) -> None:
+        self._store = store
+        self._directory = directory
+        self._times = times
+        self._tables = Tables(carriers, {})
+        self._sender_names: dict[int, set[str]] = {}
+        self._version: int | None = None
+        self._admit: Batch[Order, int | ApiError] = Batch(store.admit)
+        self.generation = 0  # rises whenever the directory has changed, for those who remember parts of it
+
+    async def refresh(self) -> None:
+        """Read prices and sender names again if the directory has changed."""
+        version = await self._directory.version()
+        if version != self._version:
+            rows = await self._directory.prices()
+            self._tables = self._tables._replace(prices=routing.by_prefix(rows))
+            self._sender_names = await self._directory.sender_names()
+            self._version = version
+            self.generation += 1
+
+    async def watch(self) -> None:
+        """Keep what is remembered of the directory fresh, until cancelled."""
+        while True:
+            with contextlib.suppress(Unavailable):
+                await self.refresh()
+            await asyncio.sleep(WATCH_S)
+
+    async def admit(self, account: Account, request: SendRequest, now: int) -> tuple[int, int]:
+        """Accept one message; its id and its number of SMS parts (1 when no SMS can be sent).
+
+        Raises the ApiError of the first check that fails; then nothing is kept.
+        """
+        self._check_senders(account, request)
+        steps = routing.plan(request, account, self._tables, self._times)
+        due_at = request.send_at if request.send_at is not None else now
+        answer = await self._admit(Order(account, request, plan_delivery(steps, due_at), now))
+        if isinstance(answer, ApiError):
+            raise answer
+        return answer, routing.parts(request)
+
+    def _check_senders(self, account: Account, request: SendRequest) -> None:
+        if account.any_sender:
+            return
+        names = self._sender_names.get(account.id, set())
+        if request.sms is not None and request.sms_sender not in names:
+            raise SenderNotRegistered
+        if request.viber is not None and request.viber_sender not in names:
+            raise ViberSenderNotRegistered
+
+    def price(self, digits: str) -> int:
+        """One SMS part to this number, in millionths; 0 where there is no route."""
+        return routing.price_of_part(self._tables, "sms", digits) or 0
+
+    async def standing(self, account: Account, message_id: int) -> Standing | None:
+        """How a message of the account stands; None for another's."""
+        return (await self._store.statuses(account.id, [message_id])).get(message_id)
+
+    async def delete(self, account: Account, message_id: int, now: int) -> Standing | None:
+        """Delete a scheduled message; how it stands after that."""
+        return (await self._store.delete(account.id, [message_id], now)).get(message_id)
+
+    async def spendable(self, account: Account) -> int:
+        """What the account can still spend, in millionths."""
+        return await self._store.spendable(account.id)

@@ -1,0 +1,228 @@
+"""Where the parts meet: what one process of Hopwire consists of, by its role.
+
+A process is started by the supervisor (cli/processes.py) as `python -m hopwire.app`, with one line of JSON on
+its standard input (`Assignment`) and the listening sockets inherited. It says "ready" on standard output, and
+ends in order on SIGTERM, or when its standard input closes because the supervisor is gone.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
+
+import msgspec
+import uvicorn
+import uvloop
+from setproctitle import setproctitle
+
+from hopwire import logs
+from hopwire.admission import Admission, now_ms
+from hopwire.channels import Channel
+from hopwire.channels import viber as viber_channel
+from hopwire.channels.smpp import SmppChannel
+from hopwire.channels.viber import ViberChannel
+from hopwire.config import Config, SmppConnector, ViberConnector
+from hopwire.credentials import Credentials, installation_secret
+from hopwire.model import Receipt
+from hopwire.routing import Carrier, Times, by_prefix
+from hopwire.simulators.run import run_simulators
+from hopwire.store import Store
+from hopwire.store.batch import Batch
+from hopwire.store.directory import Directory
+from hopwire.store.migrate import open_store
+from hopwire.web.app import App
+from hopwire.web.callbacks import Callbacks
+from hopwire.web.http_php import HttpPhp
+from hopwire.web.wire import HttpProtocol
+from hopwire.worker import Worker
+
+log = logging.getLogger(__name__)
+
+DRAIN_S = 10
+
+
+class Assignment(msgspec.Struct, kw_only=True):
+    """What a process is told to be."""
+
+    role: str  # gateway (web and worker in one), web, worker, simulators
+    title: str  # "web 1"
+    sockets: dict[str, int]  # name -> inherited file descriptor
+    config: Config
+    simulators: dict[str, str] = {}  # arguments of run_simulators
+
+
+# ---- parts
+
+
+def carriers(config: Config) -> dict[str, dict[str, Carrier]]:
+    """The routes of the configuration as routing.plan wants them."""
+
+    def carrier(name: str) -> Carrier:
+        connector = config.connectors[name]
+        return Carrier(name, isinstance(connector, SmppConnector) and connector.on_unknown == "resend")
+
+    return by_prefix((route.channel, route.prefix, carrier(route.connector)) for route in config.routes)
+
+
+def channels(config: Config, worker: Worker) -> dict[str, Channel]:
+    """A channel for each connector."""
+    made: dict[str, Channel] = {}
+    for name, settings in config.connectors.items():
+        if isinstance(settings, ViberConnector):
+            made[name] = ViberChannel(name, settings, partial(worker.ready, name))
+        else:
+            made[name] = SmppChannel(
+                name, settings, worker.keep_receipts, partial(worker.ready, name), worker.late
+            )
+    return made
+
+
+def web_app(config: Config, store: Store, admission: Admission, directory: Directory) -> App:
+    """The ASGI application over a store."""
+
+    async def keep_many(receipts: Sequence[Receipt]) -> Sequence[None]:
+        return await store.keep_receipts(receipts, now_ms())
+
+    credentials = Credentials(directory, installation_secret(config.store), lambda: admission.generation)
+    keep: Batch[Receipt, None] = Batch(keep_many)
+    readers = {
+        name: (connector.callback_secret, viber_channel.parse_callback)
+        for name, connector in config.connectors.items()
+        if isinstance(connector, ViberConnector)
+    }
+    return App(
+        HttpPhp(admission, credentials, config.sms),
+        Callbacks(readers, keep),
+        store,
+        metrics_token=config.metrics.token,
+        demo_token=config.demo.token,
+    )
+
+
+# ---- roles
+
+
+@contextlib.asynccontextmanager
+async def working(assignment: Assignment, store: Store) -> AsyncIterator[None]:
+    """A worker at work; on leaving, it claims no more and waits for what is under way."""
+    config = assignment.config
+    worker = Worker(store, f"{socket.gethostname()}:{assignment.title}", config.worker.lease_s, now_ms)
+    await worker.start(channels(config, worker))
+    try:
+        yield
+    finally:
+        await worker.stop()
+
+
+@contextlib.asynccontextmanager
+async def serving(assignment: Assignment, store: Store) -> AsyncIterator[None]:
+    """The HTTP servers of a web process; on leaving, they finish the requests under way."""
+    config = assignment.config
+    directory = Directory(store.engine)
+    times = Times(config.sms.lifetime_s, config.sms.grace_s, config.viber.grace_s)
+    admission = Admission(store, directory, carriers(config), times)
+    await admission.refresh()
+    watch = asyncio.ensure_future(admission.watch())
+    app = web_app(config, store, admission, directory)
+    servers = [
+        (server(app, config, tls=name == "https"), socket.socket(fileno=fd))
+        for name, fd in assignment.sockets.items()
+    ]
+    running = [asyncio.ensure_future(one.serve(sockets=[sock])) for one, sock in servers]
+    while not all(one.started for one, _ in servers):  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0.01)
+    try:
+        yield
+    finally:
+        for one, _ in servers:
+            one.should_exit = True
+        await asyncio.gather(*running)
+        watch.cancel()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, with the signals left to us."""
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def]
+        yield
+
+
+def server(app: App, config: Config, *, tls: bool) -> uvicorn.Server:
+    """An HTTP or HTTPS server, not started yet."""
+    return _Server(
+        uvicorn.Config(
+            app,
+            http=HttpProtocol,
+            ws="none",
+            lifespan="off",
+            loop="none",
+            log_config=None,
+            access_log=False,  # a request line may hold a key, a number, a text
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=DRAIN_S,
+            backlog=2048,
+            ssl_certfile=config.http.tls_certificate if tls else None,
+            ssl_keyfile=config.http.tls_key if tls else None,
+        )
+    )
+
+
+async def run_gateway(assignment: Assignment, stopped: Awaitable[object]) -> None:
+    """Live in this role until `stopped`."""
+    store = await open_store(assignment.config.store.url)
+    try:
+        async with contextlib.AsyncExitStack() as stack:
+            if assignment.role in ("gateway", "worker"):
+                await stack.enter_async_context(working(assignment, store))
+            if assignment.role in ("gateway", "web"):
+                await stack.enter_async_context(serving(assignment, store))
+            print("ready", flush=True)
+            await stopped
+    finally:
+        await store.close()
+
+
+async def run_demo_simulators(assignment: Assignment, stopped: Awaitable[object]) -> None:
+    """The far ends of the demo, until `stopped`."""
+    smsc, viber, phone = (socket.socket(fileno=assignment.sockets[n]) for n in ("smsc", "viber", "phone"))
+    running = asyncio.ensure_future(run_simulators(smsc, viber, phone, **assignment.simulators))  # type: ignore[arg-type]
+    print("ready", flush=True)
+    await asyncio.wait([running, asyncio.ensure_future(stopped)], return_when=asyncio.FIRST_COMPLETED)
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+
+
+# ---- the process
+
+
+async def _until_stopped(
+    role: Callable[[Assignment, Awaitable[object]], Awaitable[None]], a: Assignment
+) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_reader(0, lambda: stop.set() if not os.read(0, 1024) else None)
+    await role(a, stop.wait())
+
+
+def main() -> None:
+    """Be what standard input says."""
+    assignment = msgspec.json.decode(sys.stdin.buffer.readline(), type=Assignment)
+    setproctitle(f"hopwire: {assignment.title}")
+    logs.configure(assignment.config.log)
+    role = run_demo_simulators if assignment.role == "simulators" else run_gateway
+    uvloop.run(_until_stopped(role, assignment))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,270 @@
+"""Viber's partner API: `send_message`, its codes, and what Viber reports later.
+
+Sources: Viber Service Messages API 9.0 and 11.3 for the fields, types and codes. Viber knows us by our
+address and `service_id`; there is no token. HTTP answers 200 even to a refusal: the outcome is `status` in
+the body.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from hopwire import metrics
+from hopwire.config import ViberConnector
+from hopwire.model import (
+    Answer,
+    Fault,
+    Handover,
+    Later,
+    Never,
+    Outcome,
+    Receipt,
+    Taken,
+    Unknown,
+    ViberButton,
+    ViberImage,
+    ViberText,
+)
+
+log = logging.getLogger(__name__)
+
+MIN_TTL_S = 30
+PAUSE_S = 60.0  # after a fault of our configuration; then one message tries again
+KEEP_ALIVE_S = 5.0  # shorter than any server's, so that a request does not meet a closed connection
+
+LATER = None  # a temporary refusal
+
+CODES: dict[int, tuple[str, Fault | None]] = {
+    1: ("SRVC_INTERNAL_FAILURE", LATER),
+    2: ("SRVC_BAD_SERVICE_ID", Fault.CONFIGURATION),
+    3: ("SRVC_BAD_DATA", Fault.CONTENT),
+    4: ("SRVC_BLOCKED_MESSAGE_TYPE", Fault.CONFIGURATION),
+    5: ("SRVC_BAD_MESSAGE_TYPE", Fault.CONFIGURATION),
+    6: ("SRVC_BAD_PARAMETERS", Fault.CONTENT),
+    7: ("SRVC_TIMEOUT", LATER),
+    8: ("SRVC_USER_BLOCKED", Fault.BLOCKED),
+    9: ("SRVC_NOT_VIBER_USER", Fault.RECIPIENT),
+    10: ("SRVC_NO_SUITABLE_DEVICE", Fault.RECIPIENT),
+    11: ("SRVC_UNAUTHORIZED_IP", Fault.CONFIGURATION),
+    13: ("SRVC_NOT_PERMITTED", Fault.CONFIGURATION),
+    14: ("SRVC_BILLING_FAILURE", Fault.CONFIGURATION),
+    17: ("SRVC_NO_MORE_MESSAGES", Fault.CONFIGURATION),
+    18: ("SRVC_BAD_LABEL", Fault.CONFIGURATION),
+    20: ("SRVC_INVALID_TTL", Fault.CONTENT),
+    21: ("SRVC_WAIT_FOR_USER_RESPONSE", Fault.CONTENT),
+    27: ("SRVC_INVALID_PHONE_NUMBER", Fault.NUMBER),
+    28: ("SRVC_FILE_NOT_PERMITTED", Fault.CONTENT),
+    29: ("SRVC_BAD_FILE_NAME_LENGTH", Fault.CONTENT),
+    30: ("SRVC_BAD_THUMBNAIL", Fault.CONTENT),
+    31: ("SRVC_BAD_FILE_SIZE", Fault.CONTENT),
+    32: ("SRVC_BAD_DURATION", Fault.CONTENT),
+    38: ("SRVC_TEMPLATE_NOT_FOUND", Fault.CONTENT),
+    39: ("SRVC_TEMPLATE_VALIDATION_ERROR", Fault.CONTENT),
+    40: ("SRVC_SURVEY_VALIDATION_ERROR", Fault.CONTENT),
+    41: ("SRVC_CAROUSEL_VALIDATION_ERROR", Fault.CONTENT),
+    43: ("SRVC_SERVICE_BLOCKED", Fault.CONFIGURATION),
+    401: ("SRVC_UNAUTHORIZED_IP", Fault.CONFIGURATION),
+}
+ALREADY_SENT = 12  # an earlier try of ours was taken, and its token was lost with the answer
+
+OUTCOMES = {0: Outcome.DELIVERED, 1: Outcome.SEEN, 2: Outcome.EXPIRED}
+
+
+# ---- what is said
+
+
+def body(handover: Handover, settings: ViberConnector) -> dict[str, Any] | None:
+    """The request for one message; None where its sender name has no service id."""
+    service_id = settings.service_ids.get(handover.sender, settings.service_ids.get("*"))
+    if service_id is None:
+        return None
+    kind, message = _message(handover.content, settings)
+    if settings.mode == "twoway":  # there it is mandatory, and one-way types must not have it
+        message["#tracking_data"] = f"m:{handover.message_id}"
+    return {
+        "service_id": service_id,
+        "dest": handover.recipient,
+        "seq": handover.message_id,
+        "type": kind,
+        "label": settings.label,
+        "ttl": max(MIN_TTL_S, handover.lifetime_s),
+        "message": message,
+    }
+
+
+def _message(content: object, settings: ViberConnector) -> tuple[int, dict[str, Any]]:
+    """The message type and its fields."""
+    twoway = 100 if settings.mode == "twoway" else 0
+    match content:
+        case ViberText(text=text):
+            promotion = settings.mode == "twoway" and settings.label == "promotion"
+            return 225 if promotion else 106 + twoway, {"#txt": text}
+        case ViberImage(image=image):  # the plain image types have no place for a link
+            return 107 + twoway, {"#img": image, **_format(image)}
+        case ViberButton(text=text, caption=caption, url=url, image=None):
+            return 109 + twoway, {"#txt": text, "#caption": caption, "#action": url}
+        case ViberButton(text=text, caption=caption, url=url, image=str() as image):
+            fields = {"#txt": text, "#img": image, "#caption": caption, "#action": url}
+            return 108 + twoway, {**fields, **_format(image)}
+    raise TypeError(f"Viber does not carry {type(content).__name__}")
+
+
+def _format(image: str) -> dict[str, str]:
+    return {"#imageFormat": "gif"} if image.partition("?")[0].lower().endswith(".gif") else {}
+
+
+# ---- what is answered
+
+
+class _Reply(msgspec.Struct):
+    status: int
+    message_token: int | str = ""
+
+
+_decode_reply = msgspec.json.Decoder(_Reply).decode
+
+
+def answer(http_status: int, text: bytes) -> Answer:
+    """What the reply to a request means. Anything that is no answer of Viber is a temporary failure."""
+    if http_status in (401, 403):
+        return Never(f"http {http_status}", Fault.CONFIGURATION)
+    try:
+        reply = _decode_reply(text) if http_status == 200 else None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        reply = None
+    if reply is None:
+        return Later(1.0, f"http {http_status}", throttled=http_status == 429)
+    return _answer(reply)
+
+
+def _answer(reply: _Reply) -> Answer:
+    if reply.status == 0:
+        return Taken(str(reply.message_token))
+    if reply.status == ALREADY_SENT:
+        return Unknown(str(ALREADY_SENT))
+    _, fault = CODES.get(reply.status, ("", Fault.CONTENT))
+    return Later(1.0, str(reply.status)) if fault is LATER else Never(str(reply.status), fault)
+
+
+# ---- what is reported later
+
+
+class _Callback(msgspec.Struct):
+    message_token: int | str
+    message_status: int
+    phone_number: str = ""
+
+
+_decode_callback = msgspec.json.Decoder(_Callback).decode
+
+
+def parse_callback(connector: str, text: bytes) -> list[Receipt]:
+    """The receipts in a callback; empty for one about something else. Raises ValueError for garbage."""
+    try:
+        callback = _decode_callback(text)
+        raw = text.decode()
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        _decode_object(text)
+        return []
+    outcome = OUTCOMES.get(callback.message_status)
+    if outcome is None:
+        return []
+    return [
+        Receipt(
+            connector=connector,
+            provider_id=str(callback.message_token),
+            recipient=callback.phone_number.lstrip("+"),
+            outcome=outcome,
+            code=str(callback.message_status),
+            raw=raw,
+        )
+    ]
+
+
+def _decode_object(text: bytes) -> None:
+    """A user's reply and other reports are objects, too; raises ValueError for what is none."""
+    try:
+        msgspec.json.decode(text, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise ValueError("the callback is not a JSON object") from None
+
+
+# ---- the channel
+
+
+class ViberChannel:
+    """One Viber service account. `on_ready` is called when there is capacity again."""
+
+    def __init__(self, name: str, settings: ViberConnector, on_ready: Callable[[], None]) -> None:
+        self.name = name
+        self._settings = settings
+        self._on_ready = on_ready
+        self._session: aiohttp.ClientSession | None = None
+        self._under_way = 0
+        self._paused_until = 0.0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def capacity(self) -> int:
+        return self._settings.window - self._under_way if self._session is not None else 0
+
+    async def start(self) -> None:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._settings.window, keepalive_timeout=KEEP_ALIVE_S),
+            timeout=aiohttp.ClientTimeout(total=self._settings.timeout_s),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        self._on_ready()
+
+    async def submit(self, handover: Handover) -> Answer:
+        if time.monotonic() < self._paused_until:
+            return Never("paused", Fault.CONFIGURATION)
+        request = body(handover, self._settings)
+        if request is None:
+            return Never("no service id", Fault.SENDER)
+        self._under_way += 1
+        self._idle.clear()
+        try:
+            reply = await self._post(msgspec.json.encode(request))
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
+            self._on_ready()
+        if isinstance(reply, Never) and reply.fault is Fault.CONFIGURATION:
+            self._pause(reply.code)
+        return reply
+
+    async def _post(self, data: bytes) -> Answer:
+        if self._session is None:
+            return Later(1.0, "stopped")
+        try:
+            async with self._session.post(
+                self._settings.url,
+                data=data,
+                headers={"Content-Type": "application/json"},
+                allow_redirects=False,
+            ) as response:
+                return answer(response.status, await response.content.read(65_536))
+        except aiohttp.ClientConnectorError:
+            return Later(1.0, "no connection")  # not a byte has left
+        except (aiohttp.ClientError, TimeoutError) as exc:
+            return Unknown(type(exc).__name__)
+
+    def _pause(self, code: str) -> None:
+        """Spare the next messages a round trip that must fail, and tell the operator once."""
+        self._paused_until = time.monotonic() + PAUSE_S
+        metrics.ALERTS.labels(self.name).inc()
+        log.error("connector=%s refused our configuration code=%s paused_s=%d", self.name, code, PAUSE_S)
+
+    async def stop(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await self._idle.wait()
+            await session.close()

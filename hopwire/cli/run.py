@@ -1,0 +1,243 @@
+"""`hopwire serve` and `hopwire demo`: the commands that run a gateway."""
+
+import asyncio
+import contextlib
+import json
+import secrets
+import socket
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hopwire.cli.console import CommandError, ConfigFile, Ending, new_commands, read_config, say
+
+if TYPE_CHECKING:
+    from hopwire.cli.processes import Part, Supervisor
+    from hopwire.config import Config
+
+commands = new_commands()
+
+DEMO_LOGIN = "demo"
+DEMO_MONEY = 10_000_000  # in the account's currency: more than a million of the dearest messages
+DEMO_PRICES = {"viber": 0.4, "sms": 0.8}
+
+
+# ---- serve
+
+
+@commands.command()
+def serve(config: ConfigFile = None) -> None:
+    """Run the gateway: one process with SQLite, web and worker processes with PostgreSQL."""
+    settings = read_config(config)
+    _supervise(lambda supervisor: _serve(supervisor, settings), "hopwire: serve", settings)
+
+
+async def _serve(supervisor: "Supervisor", config: "Config") -> None:
+    from hopwire.cli.processes import address
+
+    sockets = {"http": _listen(config.http.host, config.http.port)}
+    if config.http.tls_certificate:
+        sockets["https"] = _listen(config.http.host, config.http.tls_port)
+    await supervisor.start(parts(config, sockets))
+    where = ", ".join(f"{scheme}://{address(sock)}" for scheme, sock in sockets.items())
+    say(f"Hopwire is ready at {where}")
+    if not config.connectors:
+        say("There is no connector yet, so every message ends as Operator not supported (95).")
+
+
+def parts(config: "Config", sockets: dict[str, socket.socket]) -> list["Part"]:
+    """The processes that the engine needs."""
+    from hopwire.cli.processes import Part
+
+    if not config.store.postgres:
+        return [Part("gateway", "gateway", config, sockets)]
+    workers = [Part("worker", f"worker {n + 1}", config) for n in range(config.worker.processes)]
+    return workers + [Part("web", f"web {n + 1}", config, sockets) for n in range(config.http.web_processes)]
+
+
+# ---- demo
+
+
+@commands.command()
+def demo(
+    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="Port; 0 takes a free one.")] = 8080,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data", show_default=False, help="Keep everything here. Without it: forgotten at the end."
+        ),
+    ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            "--database", show_default=False, help="An empty PostgreSQL database instead of SQLite."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON when ready.")] = False,
+) -> None:
+    """Run a gateway with simulated phones on this machine: nothing leaves it."""
+    from hopwire.config import Config
+
+    with contextlib.ExitStack() as stack:
+        folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hopwire-demo-")))
+        folder.mkdir(parents=True, exist_ok=True)
+        _supervise(
+            lambda supervisor: _demo(supervisor, port, folder, database, as_json), "hopwire: demo", Config()
+        )
+
+
+async def _demo(
+    supervisor: "Supervisor", port: int, folder: Path, database: str | None, as_json: bool
+) -> None:
+    from hopwire.cli.processes import Part, address
+
+    http = _listen("127.0.0.1", port)
+    far = {name: _listen("127.0.0.1", 0) for name in ("smsc", "viber", "phone")}
+    config, arguments = _demo_config(folder, database, address(http), {n: address(s) for n, s in far.items()})
+    ready = await _seed(config, folder)
+    ready |= {
+        "url": f"http://{address(http)}",
+        "phone": f"http://{address(far['phone'])}/",
+        "smsc": address(far["smsc"]),
+        "viber": f"http://{address(far['viber'])}",
+    }
+    simulators = Part("simulators", "simulators", config, far, {**arguments, "api_key": ready["key"]})
+    await supervisor.start([simulators, *parts(config, {"http": http})])
+    if as_json:
+        order = ("url", "key", "login", "password", "phone", "smsc", "viber")
+        print(json.dumps({name: ready[name] for name in order}), flush=True)
+    else:
+        print(_welcome(ready), flush=True)
+
+
+def _demo_config(
+    folder: Path, database: str | None, gateway: str, far: dict[str, str]
+) -> tuple["Config", dict[str, str]]:
+    """The settings of the demo, and what its simulators must know of them."""
+    from hopwire.config import parse
+
+    smsc_host, _, smsc_port = far["smsc"].rpartition(":")
+    secret, password, token = (secrets.token_urlsafe(n) for n in (24, 6, 24))
+    store = {"url": database or f"sqlite:{folder / 'hopwire.db'}", "secret_file": str(folder / "secret")}
+    smsc = {
+        "kind": "smpp",
+        "host": smsc_host,
+        "port": int(smsc_port),
+        "system_id": "demo",
+        "password": password,
+    }
+    viber = {
+        "kind": "viber",
+        "url": f"http://{far['viber']}/vibersrvc/1/send_message",
+        "service_ids": {"*": 3100},
+        "callback_secret": secret,
+    }
+    config = parse(
+        {
+            "store": store,
+            "demo": {"token": token},
+            "log": {"level": "warning"},
+            "sms": {"lifetime_s": 60},  # simulated phones answer within seconds
+            "worker": {"lease_s": 15},
+            "connectors": {
+                "smsc": {**smsc, "window": 200, "response_timeout_s": 5},
+                "viber": {**viber, "timeout_s": 5},
+            },
+            "routes": [{"channel": "sms", "connector": "smsc"}, {"channel": "viber", "connector": "viber"}],
+        }
+    )
+    arguments = {
+        "callback_url": f"http://{gateway}/callbacks/viber/{secret}",
+        "gateway_url": f"http://{gateway}",
+        "demo_token": token,
+        "smsc_password": password,
+    }
+    return config, arguments
+
+
+async def _seed(config: "Config", folder: Path) -> dict[str, str]:
+    """The demo's account with its key, made once and remembered in the folder."""
+    from hopwire.admission import now_ms
+    from hopwire.credentials import hash_password, installation_secret, key_digest, key_label, new_key
+    from hopwire.store.directory import Directory, Price
+    from hopwire.store.migrate import open_store
+
+    known = folder / "demo.json"
+    if known.exists():
+        remembered: dict[str, str] = json.loads(known.read_text())
+        return remembered
+    store = await open_store(config.store.url)
+    directory = Directory(store.engine)
+    key, password, now = new_key(), secrets.token_urlsafe(9), now_ms()
+    login, account = DEMO_LOGIN, await directory.create_account(DEMO_LOGIN, hash_password(password), now)
+    while account is None:  # a database that other demos have used
+        login = f"{DEMO_LOGIN}-{secrets.token_hex(3)}"
+        account = await directory.create_account(login, hash_password(password), now)
+    await directory.top_up(account, DEMO_MONEY * 1_000_000, "demo", now)
+    await directory.put_prices([Price(ch, "", round(price * 1e6)) for ch, price in DEMO_PRICES.items()])
+    digest = key_digest(installation_secret(config.store), key)
+    await directory.create_key(account, digest, key_label(key), "demo", now)
+    await store.close()
+    known.touch(mode=0o600)
+    ready = {"key": key, "login": login, "password": password}
+    known.write_text(json.dumps(ready))
+    return ready
+
+
+def _welcome(ready: dict[str, str]) -> str:
+    return f"""\
+Hopwire demo is ready. Nothing leaves this machine; Ctrl-C ends it.
+
+  Gateway   {ready["url"]}/api/http.php
+  Phones    {ready["phone"]}   <- open this in a browser
+  Key       {ready["key"]}
+  Login     {ready["login"]}   Password  {ready["password"]}
+
+Send a Viber message that nobody can get, so that it goes on by SMS:
+
+  curl '{ready["url"]}/api/http.php?version=http&key={ready["key"]}&command=send&from=test&to=380501234502&message=Hello&viber=1&viber_type=text&viber_message=Hello&viber_from=test&viber_lifetime=60&viber_sms=true'
+"""  # noqa: E501 - the line to copy
+
+
+# ---- both
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    from hopwire.cli.processes import listen
+
+    try:
+        return listen(host, port)
+    except OSError as error:
+        raise CommandError(
+            Ending.FAILURE,
+            f"cannot listen on {host}:{port}: {error.strerror}. Choose another port, or 0 for any.",
+        ) from None
+
+
+def _supervise(start: Callable[["Supervisor"], Awaitable[None]], title: str, config: "Config") -> None:
+    """Start the parts, and keep them running until a signal comes."""
+    from setproctitle import setproctitle
+
+    from hopwire import logs
+    from hopwire.cli.processes import ProcessError, Supervisor
+    from hopwire.errors import Unavailable
+
+    async def run() -> None:
+        supervisor = Supervisor()
+        try:
+            await start(supervisor)
+            await supervisor.wait()
+        finally:
+            await supervisor.stop()
+
+    setproctitle(title)
+    logs.configure(config.log)
+    try:
+        asyncio.run(run())
+    except ProcessError as error:
+        raise CommandError(Ending.FAILURE, str(error)) from None
+    except Unavailable:
+        raise CommandError(Ending.TEMPORARY, "the database cannot be used; see store.url") from None

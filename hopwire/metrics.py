@@ -1,0 +1,40 @@
+"""Counters and timings, for Prometheus. No number, name or text of a message is ever a label."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+REGISTRY = CollectorRegistry()
+
+REQUESTS = Counter(
+    "hopwire_requests", "Requests to the /api paths.", ["command", "answer"], registry=REGISTRY
+)
+REPLY_SECONDS = Histogram(
+    "hopwire_reply_seconds",
+    "Time from a request to its reply.",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
+    registry=REGISTRY,
+)
+SUBMITS = Counter(
+    "hopwire_submits", "Parts handed to a connector.", ["connector", "answer"], registry=REGISTRY
+)
+RECEIPTS = Counter("hopwire_receipts", "Receipts taken.", ["connector", "outcome"], registry=REGISTRY)
+DOUBLE_DELIVERIES = Counter(
+    "hopwire_double_deliveries", "Messages that Viber delivered after the SMS had left.", registry=REGISTRY
+)
+ALERTS = Counter(
+    "hopwire_alerts", "Refusals that are our configuration's fault.", ["connector"], registry=REGISTRY
+)
+CAPACITY = Gauge(
+    "hopwire_connector_capacity",
+    "Parts that the connector would take now; 0 while it is away or paused.",
+    ["connector"],
+    registry=REGISTRY,
+)
+BACKLOG = Gauge("hopwire_backlog", "Messages that are due and not handed over.", registry=REGISTRY)
+BACKLOG_SECONDS = Gauge(
+    "hopwire_backlog_seconds", "How long the oldest of them has been due.", registry=REGISTRY
+)
+
+
+def text() -> bytes:
+    """All of them in the Prometheus text format."""
+    return generate_latest(REGISTRY)

@@ -1,0 +1,89 @@
+"""A number as typed -> E.164 digits, country, type.
+
+Rule 1: `+` and a leading `00` say that the number is international; a leading zero, that it is national.
+Rule 2: where neither says so and both readings are possible, the one that can better take a message wins:
+mobile before fixed before a number in no known range. On a tie it is the international one, but for
+the bare subscriber numbers of Ukraine, nine digits, that the protocol names.
+"""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+import phonenumbers
+from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
+
+_DROPPED = re.compile(r"[\s()\[\]\-\u2010-\u2015+]")
+_DIGITS = re.compile(r"[0-9]{7,15}")  # the shortest subscriber numbers, and E.164's longest
+
+_TYPES = {
+    PhoneNumberType.MOBILE: "mobile",
+    PhoneNumberType.FIXED_LINE_OR_MOBILE: "fixed_or_mobile",
+    PhoneNumberType.FIXED_LINE: "fixed",
+    PhoneNumberType.UNKNOWN: "unknown",
+}
+_PREFERENCE = {"mobile": 2, "fixed_or_mobile": 2, "fixed": 1, "other": 1, "unknown": 0}
+_BARE = {"UA": 9}  # digits of a number that is commonly typed without any prefix
+
+
+class Number(NamedTuple):
+    """A possible number; whether it is assigned nobody says."""
+
+    digits: str  # E.164 without the plus
+    country: str  # ISO 3166 alpha-2; 001 for networks of no country
+    type: str  # "mobile", "fixed_or_mobile", "fixed", "other"; "unknown": in no range that is in use
+
+
+def parse(typed: str, home_country: str) -> Number | None:
+    """Read one number; None when it is not a possible one.
+
+    `home_country` (ISO 3166 alpha-2) is for numbers typed without a country.
+    """
+    return _parse(typed, home_country) if len(typed) <= 64 else None
+
+
+@lru_cache(maxsize=32_768)  # a look-up costs some 40 µs
+def _parse(typed: str, home_country: str) -> Number | None:
+    digits = _DROPPED.sub("", typed)
+    if digits.startswith("00"):
+        return _international(digits[2:])
+    if typed.lstrip(" (").startswith("+"):
+        return _international(digits)
+    abroad = _international(digits)
+    if abroad and abroad.country == home_country:
+        return abroad
+    home = _national(digits, home_country)
+    readings = (home, abroad) if len(digits) == _BARE.get(home_country) else (abroad, home)
+    return max(filter(None, readings), key=_preference, default=None)  # the first of equals
+
+
+def _preference(number: Number) -> int:
+    return _PREFERENCE[number.type]
+
+
+def _international(digits: str) -> Number | None:
+    return _read("+" + digits, None) if _DIGITS.fullmatch(digits) else None
+
+
+def _national(digits: str, country: str) -> Number | None:
+    if country == "UA" and len(digits) == 11 and digits.startswith("80"):
+        digits = digits[1:]  # 8 was the way out of town, and is still written
+    return _read(digits, country) if _DIGITS.fullmatch(digits) else None
+
+
+def _read(text: str, country: str | None) -> Number | None:
+    try:
+        number = phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        return None
+    if phonenumbers.is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
+        return None  # also what can only be dialled from the same town
+    return _described(number)
+
+
+def _described(number: PhoneNumber) -> Number:
+    digits = phonenumbers.format_number(number, PhoneNumberFormat.E164).removeprefix("+")
+    country = phonenumbers.region_code_for_number(number)
+    if country is None:
+        country = phonenumbers.region_code_for_country_code(number.country_code or 0)
+    return Number(digits, country, _TYPES.get(phonenumbers.number_type(number), "other"))

@@ -1,0 +1,101 @@
+"""Which channels a message tries, in which order, over which connector, at which price.
+
+Rule: the longest prefix wins, for routes and for prices; a channel without both is left out.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, TypeVar
+
+from hopwire import sms
+from hopwire.model import Account, SendRequest, Step
+
+T = TypeVar("T")
+
+
+class Carrier(NamedTuple):
+    """What a plan must know of a connector."""
+
+    connector: str
+    resend: bool = False  # after a lost answer
+
+
+class Tables(NamedTuple):
+    """Routes and prices: channel -> prefix of the E.164 digits -> carrier, or price of a part."""
+
+    carriers: Mapping[str, Mapping[str, Carrier]]
+    prices: Mapping[str, Mapping[str, int]]
+
+
+class Times(NamedTuple):
+    sms_lifetime_s: int
+    sms_grace_s: int
+    viber_grace_s: int
+
+
+def by_prefix(rows: Iterable[tuple[str, str, T]]) -> dict[str, dict[str, T]]:
+    """(channel, prefix, value) rows as a table for `longest`."""
+    table: dict[str, dict[str, T]] = {}
+    for channel, prefix, value in rows:
+        table.setdefault(channel, {})[prefix] = value
+    return table
+
+
+def longest(table: Mapping[str, T], digits: str) -> T | None:
+    """The value of the longest prefix of these digits."""
+    for length in range(len(digits), -1, -1):
+        if (value := table.get(digits[:length])) is not None:
+            return value
+    return None
+
+
+def price_of_part(tables: Tables, channel: str, digits: str) -> int | None:
+    """What one part to this number costs, in millionths; None where there is no route."""
+    if longest(tables.carriers.get(channel, {}), digits) is None:
+        return None
+    return longest(tables.prices.get(channel, {}), digits)
+
+
+def plan(request: SendRequest, account: Account, tables: Tables, times: Times) -> tuple[Step, ...]:
+    """The steps of the message: Viber first, then SMS; none where there is no route."""
+    steps = (_viber_step(request, account, tables, times), _sms_step(request, account, tables, times))
+    return tuple(step for step in steps if step is not None)
+
+
+def parts(request: SendRequest) -> int:
+    """The SMS parts of the request's text when an SMS may be sent, else 1."""
+    return 1 if request.sms is None else sms.count(request.sms)
+
+
+def _viber_step(request: SendRequest, account: Account, tables: Tables, times: Times) -> Step | None:
+    price = price_of_part(tables, "viber", request.recipient)
+    carrier = longest(tables.carriers.get("viber", {}), request.recipient)
+    if request.viber is None or price is None or carrier is None:
+        return None
+    return Step(
+        channel="viber",
+        connector=carrier.connector,
+        parts=1,
+        part_price=price,
+        charge_on="delivered",
+        lifetime_s=request.viber_lifetime_s,
+        grace_s=times.viber_grace_s,
+        resend=carrier.resend,
+        redirect_blocked=account.transactional,
+    )
+
+
+def _sms_step(request: SendRequest, account: Account, tables: Tables, times: Times) -> Step | None:
+    price = price_of_part(tables, "sms", request.recipient)
+    carrier = longest(tables.carriers.get("sms", {}), request.recipient)
+    if request.sms is None or price is None or carrier is None:
+        return None
+    return Step(
+        channel="sms",
+        connector=carrier.connector,
+        parts=parts(request),
+        part_price=price,
+        charge_on=account.charge_sms_on,
+        lifetime_s=times.sms_lifetime_s,
+        grace_s=times.sms_grace_s,
+        resend=carrier.resend,
+    )

@@ -1,0 +1,79 @@
+// Keeps the page fresh: at every server-sent event the page is fetched again and merged into the one on screen.
+// What has the attribute data-list is merged child by child, by id; everything else is replaced when it differs.
+"use strict";
+
+function merge(old, fresh) {
+  if (old.isEqualNode(fresh)) return;
+  if (!old.hasAttribute("data-list") || !fresh.hasAttribute("data-list")) {
+    old.replaceWith(fresh);
+    return;
+  }
+  const known = new Map([...old.children].map((child) => [child.id, child]));
+  let place = old.firstElementChild;
+  for (const child of [...fresh.children]) {
+    const same = known.get(child.id);
+    known.delete(child.id);
+    if (!same) old.insertBefore(child, place);
+    else if (same === place) place = place.nextElementSibling;
+    else old.insertBefore(same, place);
+    if (same) merge(same, child);
+  }
+  for (const gone of known.values()) gone.remove();
+}
+
+const live = document.getElementById("live");
+
+function tell(state, words) {
+  live.dataset.state = state;
+  live.querySelector("span").textContent = words;
+}
+
+let fetching = false;
+let wanted = false;
+
+async function refresh() {
+  wanted = true;
+  if (fetching) return;
+  fetching = true;
+  while (wanted) {
+    wanted = false;
+    try {
+      const answer = await fetch("/");
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      merge(document.getElementById("phones"), fresh.getElementById("phones"));
+      merge(document.getElementById("gateway"), fresh.getElementById("gateway"));
+    } catch {
+      tell("away", "Reconnecting"); // the next event tries again
+    }
+  }
+  fetching = false;
+}
+
+const events = new EventSource("/events");
+events.onopen = () => tell("on", "Live");
+events.onmessage = refresh;
+events.onerror = () => tell("away", "Reconnecting");
+
+// A number of the table goes into the example, and the example into the clipboard.
+const example = document.getElementById("example");
+const copy = document.getElementById("copy");
+let number = example.dataset.number;
+
+copy.hidden = false;
+copy.addEventListener("click", async () => {
+  await navigator.clipboard.writeText(example.textContent);
+  copy.textContent = "Copied";
+  setTimeout(() => { copy.textContent = "Copy"; }, 1500);
+});
+
+for (const cell of document.querySelectorAll("[data-try]")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = cell.textContent;
+  button.title = "Put " + cell.dataset.try + " into the example";
+  button.addEventListener("click", () => {
+    example.textContent = example.textContent.replace("to=" + number, "to=" + cell.dataset.try);
+    number = cell.dataset.try;
+  });
+  cell.replaceChildren(button);
+}

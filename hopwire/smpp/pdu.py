@@ -1,0 +1,430 @@
+"""SMPP PDUs to bytes and back (SMPP 3.4, sections 3 to 5; of 5.0 only what a 3.4 peer may meet).
+
+Rule 1: bytes from the peer never raise anything but `BadLength`; what cannot be read is a value, `Malformed`.
+Rule 2: what is not known is kept: a command as `Other`, a TLV under its tag.
+
+C-octet strings are Latin-1 text here; `short_message` and TLVs are octets.
+"""
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+HEADER = struct.Struct(">IIII")  # command_length with itself, command_id, command_status, sequence_number
+MAX_LENGTH = 0x10000
+MAX_SEQUENCE = 0x7FFFFFFF
+RESPONSE = 0x80000000  # this bit of a command_id makes it a response
+INTERFACE_VERSION = 0x34
+
+# TLV tags (3.4 section 5.3.2)
+SC_INTERFACE_VERSION = 0x0210
+RECEIPTED_MESSAGE_ID = 0x001E
+NETWORK_ERROR_CODE = 0x0423
+MESSAGE_PAYLOAD = 0x0424
+MESSAGE_STATE = 0x0427
+
+# esm_class (3.4 section 5.2.12)
+ESM_TYPE = 0x3C  # the bits that tell what a deliver_sm is
+ESM_RECEIPT = 0x04
+ESM_INTERMEDIATE = 0x20
+
+
+class Pdu(msgspec.Struct, frozen=True, kw_only=True):
+    """What every PDU has. `sequence` 0: not given yet."""
+
+    sequence: int = 0
+
+
+class Response(Pdu, frozen=True, kw_only=True):
+    status: int = 0  # command_status; 0 is ESME_ROK
+
+
+class Bind(Pdu, frozen=True, kw_only=True):
+    system_id: str
+    password: str
+    system_type: str = ""
+    interface_version: int = INTERFACE_VERSION
+    addr_ton: int = 0
+    addr_npi: int = 0
+    address_range: str = ""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(sequence={self.sequence}, system_id={self.system_id!r})"
+
+
+class BindReceiver(Bind, frozen=True, kw_only=True):
+    pass
+
+
+class BindTransmitter(Bind, frozen=True, kw_only=True):
+    pass
+
+
+class BindTransceiver(Bind, frozen=True, kw_only=True):
+    pass
+
+
+class BindResp(Response, frozen=True, kw_only=True):
+    command: type[Bind] = BindTransceiver  # which bind it answers
+    system_id: str = ""
+    sc_interface_version: int | None = None  # TLV; None: the peer did not say
+
+
+class Unbind(Pdu, frozen=True, kw_only=True):
+    pass
+
+
+class UnbindResp(Response, frozen=True, kw_only=True):
+    pass
+
+
+class EnquireLink(Pdu, frozen=True, kw_only=True):
+    pass
+
+
+class EnquireLinkResp(Response, frozen=True, kw_only=True):
+    pass
+
+
+class GenericNack(Response, frozen=True, kw_only=True):
+    pass
+
+
+class _Sm(Pdu, frozen=True, kw_only=True):
+    service_type: str = ""
+    source_addr_ton: int = 0
+    source_addr_npi: int = 0
+    source_addr: str = ""
+    dest_addr_ton: int = 0
+    dest_addr_npi: int = 0
+    destination_addr: str = ""
+    esm_class: int = 0
+    protocol_id: int = 0
+    priority_flag: int = 0
+    schedule_delivery_time: str = ""
+    validity_period: str = ""
+    registered_delivery: int = 0
+    replace_if_present: int = 0
+    data_coding: int = 0
+    sm_default_msg_id: int = 0
+    short_message: bytes = b""  # at most 254 octets
+    tlvs: dict[int, bytes] = {}
+
+
+class SubmitSm(_Sm, frozen=True, kw_only=True):
+    pass
+
+
+class DeliverSm(_Sm, frozen=True, kw_only=True):
+    pass
+
+
+class SubmitSmResp(Response, frozen=True, kw_only=True):
+    message_id: str = ""
+
+
+class DeliverSmResp(Response, frozen=True, kw_only=True):
+    message_id: str = ""
+
+
+class Other(Response, frozen=True, kw_only=True):
+    """A command this codec does not know."""
+
+    command_id: int
+    body: bytes = b""
+
+
+class Malformed(Response, frozen=True, kw_only=True):
+    """A whole PDU of a known command whose body cannot be read."""
+
+    command_id: int
+
+
+class BadLength(Exception):  # noqa: N818 - an event of the connection
+    """A command_length that no PDU can have: nothing after it can be read, the connection is lost.
+
+    `sequence` is the number in that header, `before` the whole PDUs that came ahead of it.
+    """
+
+    def __init__(self, length: int, sequence: int, before: list[Pdu]) -> None:
+        super().__init__(f"command_length {length}")
+        self.sequence = sequence
+        self.before = before
+
+
+# ---- to bytes
+
+
+def encode(pdu: Pdu, sequence: int | None = None) -> bytes:
+    """The PDU as it goes on the wire, under the given sequence number or else its own.
+
+    Raises ValueError when a field does not fit: a character outside Latin-1 or NUL in a C-octet string,
+    a number over one octet, more than 255 octets of short_message.
+    """
+    command_id, write = _WRITERS[type(pdu)] if type(pdu) in _WRITERS else _writer(pdu)
+    try:
+        body = write(pdu)
+    except OverflowError as error:
+        raise ValueError(str(error)) from error
+    number = pdu.sequence if sequence is None else sequence
+    return HEADER.pack(16 + len(body), command_id, getattr(pdu, "status", 0), number) + body
+
+
+def _writer(pdu: Pdu) -> tuple[int, Callable[[Any], bytes]]:
+    """Command id and writer of a PDU whose class alone does not tell the id."""
+    if isinstance(pdu, BindResp):
+        return RESPONSE | _WRITERS[pdu.command][0], _write_bind_resp
+    if isinstance(pdu, Other):
+        return pdu.command_id, lambda other: bytes(other.body)
+    raise TypeError(f"{type(pdu).__name__} cannot be encoded")
+
+
+def _text(value: str) -> bytes:
+    if "\0" in value:
+        raise ValueError("NUL in a C-octet string")
+    return value.encode("latin-1")
+
+
+def _tlvs(tlvs: dict[int, bytes]) -> bytes:
+    return b"".join(struct.pack(">HH", tag, len(value)) + value for tag, value in tlvs.items())
+
+
+def _write_bind(pdu: Bind) -> bytes:
+    return b"%b\0%b\0%b\0%c%c%c%b\0" % (
+        _text(pdu.system_id),
+        _text(pdu.password),
+        _text(pdu.system_type),
+        pdu.interface_version,
+        pdu.addr_ton,
+        pdu.addr_npi,
+        _text(pdu.address_range),
+    )
+
+
+def _write_bind_resp(pdu: BindResp) -> bytes:
+    if pdu.status and not pdu.system_id:
+        return b""
+    version = pdu.sc_interface_version
+    tlvs = {} if version is None else {SC_INTERFACE_VERSION: bytes([version])}
+    return _text(pdu.system_id) + b"\0" + _tlvs(tlvs)
+
+
+def _write_sm(pdu: _Sm) -> bytes:
+    body = b"%b\0%c%c%b\0%c%c%b\0%c%c%c%b\0%b\0%c%c%c%c%c%b" % (
+        _text(pdu.service_type),
+        pdu.source_addr_ton,
+        pdu.source_addr_npi,
+        _text(pdu.source_addr),
+        pdu.dest_addr_ton,
+        pdu.dest_addr_npi,
+        _text(pdu.destination_addr),
+        pdu.esm_class,
+        pdu.protocol_id,
+        pdu.priority_flag,
+        _text(pdu.schedule_delivery_time),
+        _text(pdu.validity_period),
+        pdu.registered_delivery,
+        pdu.replace_if_present,
+        pdu.data_coding,
+        pdu.sm_default_msg_id,
+        len(pdu.short_message),
+        pdu.short_message,
+    )
+    return body + _tlvs(pdu.tlvs) if pdu.tlvs else body
+
+
+def _write_message_id(pdu: SubmitSmResp | DeliverSmResp) -> bytes:
+    return b"" if pdu.status and not pdu.message_id else _text(pdu.message_id) + b"\0"
+
+
+def _write_nothing(_: Pdu) -> bytes:
+    return b""
+
+
+_WRITERS: dict[type[Pdu], tuple[int, Callable[[Any], bytes]]] = {
+    BindReceiver: (0x01, _write_bind),
+    BindTransmitter: (0x02, _write_bind),
+    SubmitSm: (0x04, _write_sm),
+    SubmitSmResp: (0x04 | RESPONSE, _write_message_id),
+    DeliverSm: (0x05, _write_sm),
+    DeliverSmResp: (0x05 | RESPONSE, _write_message_id),
+    Unbind: (0x06, _write_nothing),
+    UnbindResp: (0x06 | RESPONSE, _write_nothing),
+    BindTransceiver: (0x09, _write_bind),
+    EnquireLink: (0x15, _write_nothing),
+    EnquireLinkResp: (0x15 | RESPONSE, _write_nothing),
+    GenericNack: (RESPONSE, _write_nothing),
+}
+
+
+# ---- from bytes
+
+
+class Stream:
+    """Cuts what a connection brings into PDUs, wherever it was split or joined."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+        self._wanted = HEADER.size  # octets without which nothing more can be read
+
+    def feed(self, data: bytes) -> list[Pdu]:
+        """Take bytes; give the PDUs that are whole now. Raises BadLength: feed nothing after it."""
+        self._rest += data
+        if len(self._rest) < self._wanted:
+            return []
+        pdus: list[Pdu] = []
+        whole, at = bytes(self._rest), 0
+        self._wanted = HEADER.size
+        while len(whole) - at >= HEADER.size:
+            length, command_id, status, sequence = HEADER.unpack_from(whole, at)
+            if not HEADER.size <= length <= MAX_LENGTH:
+                raise BadLength(length, sequence, pdus)
+            if len(whole) - at < length:
+                self._wanted = length
+                break
+            pdus.append(decode(command_id, status, sequence, whole[at + HEADER.size : at + length]))
+            at += length
+        self._rest = bytearray(whole[at:])
+        return pdus
+
+
+def decode(command_id: int, status: int, sequence: int, body: bytes) -> Pdu:
+    """One PDU from the fields of its header and its body: `Other` or `Malformed` where it cannot be more."""
+    reader = _READERS.get(command_id)
+    if reader is None:
+        return Other(command_id=command_id, status=status, sequence=sequence, body=body)
+    try:
+        return reader(body, status, sequence)
+    except (ValueError, IndexError):  # no NUL where a string must end; a number after the end
+        return Malformed(command_id=command_id, status=status, sequence=sequence)
+
+
+Reader = Callable[[bytes, int, int], Pdu]
+
+
+def _read_text(body: bytes, at: int) -> tuple[str, int]:
+    """A C-octet string, and where the next field begins."""
+    end = body.index(0, at)
+    return body[at:end].decode("latin-1"), end + 1
+
+
+def _read_last_text(body: bytes) -> tuple[str, int]:
+    """A C-octet string that some peers leave out or do not end: then it is all there is."""
+    return _read_text(body, 0) if 0 in body else (body.decode("latin-1"), len(body))
+
+
+def _read_tlvs(body: bytes, at: int) -> dict[int, bytes]:
+    """The TLVs from `at` on; one that is cut off ends them, for what stands before it still counts."""
+    tlvs = {}
+    while at + 4 <= len(body):
+        tag, length = struct.unpack_from(">HH", body, at)
+        if at + 4 + length > len(body):
+            break
+        tlvs[tag] = body[at + 4 : at + 4 + length]
+        at += 4 + length
+    return tlvs
+
+
+def _reads_bind(kind: type[Bind]) -> Reader:
+    def read(body: bytes, status: int, sequence: int) -> Pdu:
+        system_id, at = _read_text(body, 0)
+        password, at = _read_text(body, at)
+        system_type, at = _read_text(body, at)
+        return kind(
+            sequence=sequence,
+            system_id=system_id,
+            password=password,
+            system_type=system_type,
+            interface_version=body[at],
+            addr_ton=body[at + 1],
+            addr_npi=body[at + 2],
+            address_range=_read_text(body, at + 3)[0],
+        )
+
+    return read
+
+
+def _reads_bind_resp(command: type[Bind]) -> Reader:
+    def read(body: bytes, status: int, sequence: int) -> Pdu:
+        system_id, at = _read_last_text(body)
+        version = _read_tlvs(body, at).get(SC_INTERFACE_VERSION)
+        return BindResp(
+            sequence=sequence,
+            status=status,
+            command=command,
+            system_id=system_id,
+            sc_interface_version=version[0] if version else None,
+        )
+
+    return read
+
+
+def _reads_sm(kind: type[SubmitSm] | type[DeliverSm]) -> Reader:
+    def read(body: bytes, status: int, sequence: int) -> Pdu:
+        text = body.decode("latin-1")  # one character is one octet: positions are the same
+        source = text.index("\0") + 1
+        dest = text.index("\0", source + 2) + 1
+        esm = text.index("\0", dest + 2) + 1
+        validity = text.index("\0", esm + 3) + 1
+        at = text.index("\0", validity) + 1
+        end = at + 5 + body[at + 4]
+        if end > len(body):
+            raise ValueError("short_message is cut off")
+        return kind(
+            sequence=sequence,
+            service_type=text[: source - 1],
+            source_addr_ton=body[source],
+            source_addr_npi=body[source + 1],
+            source_addr=text[source + 2 : dest - 1],
+            dest_addr_ton=body[dest],
+            dest_addr_npi=body[dest + 1],
+            destination_addr=text[dest + 2 : esm - 1],
+            esm_class=body[esm],
+            protocol_id=body[esm + 1],
+            priority_flag=body[esm + 2],
+            schedule_delivery_time=text[esm + 3 : validity - 1],
+            validity_period=text[validity : at - 1],
+            registered_delivery=body[at],
+            replace_if_present=body[at + 1],
+            data_coding=body[at + 2],
+            sm_default_msg_id=body[at + 3],
+            short_message=body[at + 5 : end],
+            tlvs=_read_tlvs(body, end) if end < len(body) else {},
+        )
+
+    return read
+
+
+def _reads_message_id(kind: type[SubmitSmResp] | type[DeliverSmResp]) -> Reader:
+    return lambda body, status, sequence: kind(
+        sequence=sequence, status=status, message_id=_read_last_text(body)[0]
+    )
+
+
+def _reads_request(kind: type[Pdu]) -> Reader:
+    return lambda body, status, sequence: kind(sequence=sequence)
+
+
+def _reads_response(kind: type[Response]) -> Reader:
+    return lambda body, status, sequence: kind(sequence=sequence, status=status)
+
+
+_READERS: dict[int, Reader] = {
+    0x01: _reads_bind(BindReceiver),
+    0x02: _reads_bind(BindTransmitter),
+    0x04: _reads_sm(SubmitSm),
+    0x05: _reads_sm(DeliverSm),
+    0x06: _reads_request(Unbind),
+    0x09: _reads_bind(BindTransceiver),
+    0x15: _reads_request(EnquireLink),
+    0x01 | RESPONSE: _reads_bind_resp(BindReceiver),
+    0x02 | RESPONSE: _reads_bind_resp(BindTransmitter),
+    0x04 | RESPONSE: _reads_message_id(SubmitSmResp),
+    0x05 | RESPONSE: _reads_message_id(DeliverSmResp),
+    0x06 | RESPONSE: _reads_response(UnbindResp),
+    0x09 | RESPONSE: _reads_bind_resp(BindTransceiver),
+    0x15 | RESPONSE: _reads_response(EnquireLinkResp),
+    RESPONSE: _reads_response(GenericNack),
+}

@@ -1,0 +1,139 @@
+"""Routes, and errors to responses.
+
+`/api/http.php` is answered before anything else looks at the request; the rest is Starlette.
+"""
+
+import hmac
+import ipaddress
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from hopwire import __version__, metrics
+from hopwire.admission import now_ms
+from hopwire.errors import Unavailable
+from hopwire.store import Store
+from hopwire.web.callbacks import Callbacks
+from hopwire.web.http_php import HttpPhp, Receive, Scope, Send
+
+PATHS = ("/api/http.php", "/http.php")
+QUEUE_LIMIT_S = 3600  # a backlog older than this is no longer "ready"
+
+
+class App:
+    """The ASGI application of a web process."""
+
+    def __init__(
+        self, http_php: HttpPhp, callbacks: Callbacks, store: Store, *, metrics_token: str, demo_token: str
+    ) -> None:
+        self._http_php = http_php
+        self._rest = Starlette(
+            routes=[
+                Route("/", _root),
+                Route("/healthz", _healthz),
+                Route("/readyz", _readyz(store)),
+                Route("/version", _version),
+                Route("/metrics", _metrics(store, metrics_token)),
+                Route("/callbacks/{connector}/{secret}", callbacks.take, methods=["POST"]),
+                *([Route("/demo/statuses", _demo_statuses(store, demo_token))] if demo_token else []),
+            ],
+            exception_handlers={404: _not_found, 405: _not_allowed, 500: _failed},
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] in PATHS:
+            await self._http_php(scope, receive, send)
+        else:
+            await self._rest(scope, receive, send)  # type: ignore[arg-type]
+
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+async def _root(request: Request) -> Response:
+    return PlainTextResponse(f"Hopwire {__version__}. The API is at /api/http.php.\n")
+
+
+async def _healthz(request: Request) -> Response:
+    return PlainTextResponse("OK\n")
+
+
+async def _version(request: Request) -> Response:
+    return JSONResponse({"version": __version__})
+
+
+def _readyz(store: Store) -> Endpoint:
+    async def readyz(request: Request) -> Response:
+        try:
+            _, oldest_ms = await store.backlog(now_ms())
+        except Unavailable:
+            return JSONResponse({"status": "fail", "checks": {"store": "unavailable"}}, 503)
+        late = oldest_ms > QUEUE_LIMIT_S * 1000
+        checks = {"store": "ok", "oldest_due_s": oldest_ms / 1000}
+        return JSONResponse({"status": "warn" if late else "pass", "checks": checks})
+
+    return readyz
+
+
+def _metrics(store: Store, token: str) -> Endpoint:
+    async def exposition(request: Request) -> Response:
+        if not _may_read_metrics(request, token):
+            return PlainTextResponse("Not found\n", 404)
+        try:
+            count, oldest_ms = await store.backlog(now_ms())
+            metrics.BACKLOG.set(count)
+            metrics.BACKLOG_SECONDS.set(oldest_ms / 1000)
+        except Unavailable:
+            pass  # the counters are worth reading without it
+        return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return exposition
+
+
+def _may_read_metrics(request: Request, token: str) -> bool:
+    if token:
+        return _bears(request.headers, token)
+    client = request.client.host if request.client else ""
+    return bool(client) and ipaddress.ip_address(client).is_loopback
+
+
+def _bears(headers: Mapping[str, str], token: str) -> bool:
+    given = headers.get("authorization", "").removeprefix("Bearer ")
+    return hmac.compare_digest(given.encode(), token.encode())
+
+
+def _demo_statuses(store: Store, token: str) -> Endpoint:
+    async def statuses(request: Request) -> Response:
+        if not _bears(request.headers, token):
+            return PlainTextResponse("Not found\n", 404)
+        rows: list[dict[str, Any]] = [
+            {
+                "id": one.id,
+                "status": int(one.status),
+                "text": one.status.text,
+                "provider_ids": one.provider_ids,
+                "recipient": one.recipient,
+            }
+            for one in await store.latest(500)
+        ]
+        return JSONResponse(rows)
+
+    return statuses
+
+
+async def _not_found(request: Request, exc: Exception) -> Response:
+    return PlainTextResponse("Not found\n", 404)
+
+
+async def _not_allowed(request: Request, exc: Exception) -> Response:
+    return PlainTextResponse("Method not allowed\n", 405)
+
+
+async def _failed(request: Request, exc: Exception) -> Response:
+    if isinstance(exc, Unavailable):
+        return PlainTextResponse(f"{exc.text}\n", 503)
+    return PlainTextResponse("Internal error\n", 500)

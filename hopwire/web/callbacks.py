@@ -1,0 +1,52 @@
+"""What providers send over HTTP: answered as soon as it is on disk, believed only where it matches.
+
+The path `/callbacks/NAME/SECRET` is told to the provider once; a wrong secret is an unknown path.
+"""
+
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+
+from hopwire.errors import Unavailable
+from hopwire.model import Receipt
+
+MAX_CALLBACK = 65_536
+
+Parse = Callable[[str, bytes], list[Receipt]]
+Keep = Callable[[Receipt], Awaitable[None]]
+
+
+class Callbacks:
+    """`connectors`: name -> (secret, reader of its callbacks)."""
+
+    def __init__(self, connectors: Mapping[str, tuple[str, Parse]], keep: Keep) -> None:
+        self._connectors = connectors
+        self._keep = keep
+
+    async def take(self, request: Request) -> PlainTextResponse:
+        """Answer one callback: 200 when it is kept, so that the provider sends it again otherwise."""
+        name = request.path_params["connector"]
+        secret, parse = self._connectors.get(name, ("", None))
+        if parse is None or not hmac.compare_digest(secret.encode(), request.path_params["secret"].encode()):
+            return PlainTextResponse("Not found\n", 404)
+        try:
+            receipts = parse(name, await _body(request))
+        except ValueError as error:
+            return PlainTextResponse(f"{error}\n", 400)
+        try:
+            for receipt in receipts:
+                await self._keep(receipt)
+        except Unavailable as error:
+            return PlainTextResponse(f"{error.text}\n", 503)
+        return PlainTextResponse("OK\n")
+
+
+async def _body(request: Request) -> bytes:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_CALLBACK:
+            raise ValueError(f"the callback is larger than {MAX_CALLBACK} bytes")
+    return body

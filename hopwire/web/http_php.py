@@ -1,0 +1,166 @@
+"""`/api/http.php`: the documented protocol, as a plain ASGI callable in front of everything else.
+
+Rule: every protocol-level answer is HTTP 200 text, from the catalogue; nothing a client sent is echoed.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from hopwire import metrics, money
+from hopwire.admission import Admission, now_ms
+from hopwire.config import Sms
+from hopwire.credentials import Credentials
+from hopwire.errors import (
+    ApiError,
+    BadBody,
+    NotFound,
+    TooLarge,
+    Unavailable,
+    UnknownCommand,
+    WrongCredentials,
+)
+from hopwire.model import Account
+from hopwire.store import Standing
+from hopwire.web import http_php_request as request
+from hopwire.web import php
+from hopwire.web.http_php_request import Call, Key, LoginPassword
+
+MAX_BODY = 65_536
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Answer = dict[str, int | str]
+Dialect = Literal["plain", "encoded"]
+
+
+class HttpPhp:
+    def __init__(self, admission: Admission, credentials: Credentials, limits: Sms) -> None:
+        self._admission = admission
+        self._credentials = credentials
+        self._limits = limits
+        self._commands: dict[str, Callable[[Call, Account], Awaitable[Answer]]] = {
+            "send": self._send,
+            "receive": self._receive,
+            "delete": self._delete,
+            "price": self._price,
+            "balance": self._balance,
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = time.perf_counter()
+        dialect, command, status, answer = "plain", "none", 200, ""
+        try:
+            headers = dict(scope["headers"])
+            body = await _read_body(headers, receive)
+            call = request.read(scope["query_string"], headers.get(b"content-type", b""), body)
+            dialect, command = call.dialect, call.command or "unknown"
+            reply = _reply(call.dialect, await self._answer(call))
+        except ApiError as error:
+            answer, status = error.code, error.status
+            reply = _refusal("encoded" if dialect == "encoded" else "plain", error)
+        metrics.REQUESTS.labels(command, answer or "ok").inc()
+        await _respond(send, status, reply)
+        metrics.REPLY_SECONDS.observe(time.perf_counter() - began)
+
+    async def _answer(self, call: Call) -> Answer:
+        """Who asks is known first, whatever is asked."""
+        match call.credentials:
+            case Key(key):
+                account = await self._credentials.by_key(key)
+            case LoginPassword(login, password):
+                account = await self._credentials.by_password(login, password)
+            case _:
+                raise WrongCredentials
+        if call.command is None:
+            raise UnknownCommand
+        return await self._commands[call.command](call, account)
+
+    async def _send(self, call: Call, account: Account) -> Answer:
+        now = now_ms()
+        message = request.send_request(call, account, now, self._limits)
+        message_id, parts = await self._admission.admit(account, message, now)
+        return {"id": message_id, "sms_count": parts}
+
+    async def _receive(self, call: Call, account: Account) -> Answer:
+        return _standing(await self._admission.standing(account, request.message_id(call)), account)
+
+    async def _delete(self, call: Call, account: Account) -> Answer:
+        standing = await self._admission.delete(account, request.message_id(call), now_ms())
+        answer = _standing(standing, account)
+        del answer["status_time"]
+        return answer
+
+    async def _price(self, call: Call, account: Account) -> Answer:
+        number = request.recipient(call, account)
+        return {"price": money.text(self._admission.price(number.digits)), "currency": account.currency}
+
+    async def _balance(self, call: Call, account: Account) -> Answer:
+        return {"balance": money.text(await self._admission.spendable(account))}
+
+
+def _standing(standing: Standing | None, account: Account) -> Answer:
+    if standing is None:
+        raise NotFound
+    return {
+        "status": standing.status.text,
+        "code": int(standing.status),
+        "status_time": moment(standing.status_at, account.time_zone),
+    }
+
+
+def moment(at: int, time_zone: str) -> str:
+    """Milliseconds since 1970 as 2026-11-23T10:11:12+0200 in the account's time zone."""
+    return datetime.fromtimestamp(at / 1000, _zone(time_zone)).strftime("%Y-%m-%dT%H:%M:%S%z")
+
+
+@lru_cache
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+# ---- bytes
+
+
+async def _read_body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
+    if int(headers.get(b"content-length", b"0") or b"0") > MAX_BODY:
+        raise TooLarge
+    if headers.get(b"content-encoding", b"identity").lower() not in (b"", b"identity"):
+        raise BadBody
+    body, more = b"", True
+    while more:
+        event = await receive()
+        body += event.get("body", b"")
+        more = event.get("more_body", False)
+        if len(body) > MAX_BODY:
+            raise TooLarge
+    return body
+
+
+def _reply(dialect: Dialect, answer: Answer) -> bytes:
+    if dialect == "encoded":
+        return php.encode64(php.serialize({**answer, "errors": []}))
+    return "".join(f"{name}:{value}\n" for name, value in answer.items()).encode()
+
+
+def _refusal(dialect: Dialect, error: ApiError) -> bytes:
+    if dialect == "encoded":
+        return php.encode64(php.serialize({"errors": [error.text]}))
+    return f"errors:{error.text}\n".encode()
+
+
+async def _respond(send: Send, status: int, reply: bytes) -> None:
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+        (b"content-length", b"%d" % len(reply)),
+    ]
+    if status in (TooLarge.status, Unavailable.status):
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply})

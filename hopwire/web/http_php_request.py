@@ -1,0 +1,355 @@
+"""What a request to /api/http.php asks for, as pure functions.
+
+Rule 1: `read` decides nothing but the dialect; who asks is known before anything else is found wrong.
+Rule 2: the checks of `send` run in the order of the protocol's table of parameters; the first one answers.
+Rule 3: what the message cannot use is not checked: Viber's parameters without Viber, the SMS's without SMS.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Literal, NamedTuple
+from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo
+
+from hopwire import config, errors, phone, sms
+from hopwire.errors import ApiError
+from hopwire.model import (
+    Account,
+    FlashSms,
+    SendRequest,
+    SmsContent,
+    SmsText,
+    ViberButton,
+    ViberContent,
+    ViberImage,
+    ViberText,
+    WapPush,
+)
+from hopwire.web import forms, php
+
+Fields = Mapping[bytes, bytes]
+
+COMMANDS = frozenset((b"send", b"receive", b"delete", b"price", b"balance"))
+
+_TRUE = frozenset((b"1", b"true", b"yes", b"on"))
+_FALSE = frozenset((b"0", b"false", b"no", b"off", b""))
+_SENDER = re.compile(r"[A-Za-z0-9._ -]{1,11}|\+?[0-9]{1,15}")
+_LIFETIME = re.compile(r"[0-9]{1,9}")
+_ID = re.compile(rb"[0-9]{1,16}")
+_IMAGES = (".jpg", ".jpeg", ".png", ".gif")
+_ASK_DATE = re.compile(
+    r"(?:ISO-8601:)?\s*"
+    r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)"
+    r"\s?(Z|[+\- ]\d\d(?::?\d\d)?)?",  # a plus may have arrived as a space
+    re.ASCII,
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Key(NamedTuple):
+    key: str
+
+
+class LoginPassword(NamedTuple):
+    login: str  # without the leading plus that it may be written with
+    password: str
+
+
+class Call(NamedTuple):
+    """One request, read but not yet checked."""
+
+    dialect: Literal["plain", "encoded"]
+    command: str | None  # lower-case; None: unknown
+    credentials: Key | LoginPassword | None  # None: not given, or not readable
+    fields: Fields  # decoded from the dialect; looking at a value that cannot be raises `BadEncoding`
+
+
+class _Encoded(Fields):
+    """The fields of the encoded dialect; a value that nobody looks at may be bad."""
+
+    def __init__(self, fields: Fields) -> None:
+        self._fields = fields
+
+    def __getitem__(self, name: bytes) -> bytes:
+        try:
+            return php.decode64(self._fields[name])
+        except ValueError:
+            raise errors.BadEncoding from None
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+
+def read(query: bytes, content_type: bytes, body: bytes) -> Call:
+    """Read a request: its query string, its Content-Type (empty when absent) and its body.
+
+    Raises `TooManyParameters` and `BadBody`.
+    """
+    plain = forms.merge(forms.parse_pairs(query), forms.parse_body(content_type, body))
+    encoded = _Encoded(plain)
+    if (command := _command(plain)) or not (hidden := _command(encoded)):
+        return Call("plain", command, _credentials(plain), plain)
+    return Call("encoded", hidden, _credentials(encoded), encoded)
+
+
+def send_request(call: Call, account: Account, now_ms: int, limits: config.Sms) -> SendRequest:
+    """Check a `send`: the message that is asked for, or the `ApiError` of the first parameter that is wrong.
+
+    Whether the account may use its senders and reach the number is not known here. A sender that is a phone
+    number comes out without its plus.
+    """
+    fields = call.fields
+    wants_viber, wants_redirect = _flag(fields, b"viber"), _flag(fields, b"viber_sms")
+    with_sms = not wants_viber or bool(wants_redirect)
+    sender = _sms_sender(fields) if with_sms else ""
+    number = recipient(call, account)
+    text = _message(fields, limits) if with_sms else ""
+    _certain(wants_viber, errors.BadBooleanViber)
+    viber = _viber(fields) if wants_viber else None
+    _certain(wants_redirect, errors.BadBooleanViberSms)
+    viber_content = _viber_content(fields, viber) if viber else None
+    link = _wap(fields, text, limits) if with_sms else None
+    flash = _certain(_flag(fields, b"flash"), errors.BadBooleanFlash)
+    return SendRequest(
+        recipient=number.digits,
+        sms=_sms_content(text, link, flash) if with_sms else None,
+        sms_sender=sender,
+        viber=viber_content,
+        viber_sender=viber.sender if viber else "",
+        viber_lifetime_s=viber.lifetime_s if viber else 86_400,
+        send_at=_send_at(fields, ZoneInfo(account.time_zone), now_ms),
+    )
+
+
+def recipient(call: Call, account: Account) -> phone.Number:
+    """The number in `to`, read in the account's home country; raises `BadRecipient`."""
+    number = phone.parse(forms.text(call.fields, b"to") or "", account.home_country)
+    if number is None:
+        raise errors.BadRecipient
+    return number
+
+
+def message_id(call: Call) -> int:
+    """The number in `id`, between 0 and 2^53; raises `NotFound` for anything else."""
+    typed = call.fields.get(b"id", b"")
+    number = int(typed) if _ID.fullmatch(typed) else 0
+    if not 0 < number < 2**53:
+        raise errors.NotFound
+    return number
+
+
+# ---- who and what
+
+
+def _command(fields: Fields) -> str | None:
+    try:
+        command = fields.get(b"command", b"").lower()
+    except ApiError:
+        return None
+    return command.decode() if command in COMMANDS else None
+
+
+def _credentials(fields: Fields) -> Key | LoginPassword | None:
+    try:
+        if key := forms.text(fields, b"key"):
+            return Key(key)
+        login = forms.text(fields, b"login")
+        password = forms.text(fields, b"pass") or forms.text(fields, b"password")
+    except ApiError:
+        return None
+    return LoginPassword(login.lstrip(" +"), password) if login and password else None
+
+
+# ---- the SMS
+
+
+def _sms_sender(fields: Fields) -> str:
+    sender = (forms.text(fields, b"from") or "").strip(" ")  # the plus of a number may arrive as a space
+    if not _SENDER.fullmatch(sender):
+        raise errors.BadSender
+    return sender.removeprefix("+")
+
+
+def _text(fields: Fields) -> str | None:
+    return forms.text(fields, b"message") or forms.text(fields, b"text")
+
+
+def _message(fields: Fields, limits: config.Sms) -> str:
+    text = _text(fields)
+    if text is None:
+        raise errors.NoText
+    if not fields.get(b"wap"):  # a link is counted together with its text
+        _check_parts(SmsText(text=text), limits)
+    return text
+
+
+def _wap(fields: Fields, text: str, limits: config.Sms) -> str | None:
+    url = forms.text(fields, b"wap")
+    if url is None:
+        return None
+    if not _link(url):
+        raise errors.BadWap
+    _check_parts(WapPush(url=url, text=text), limits)
+    return url
+
+
+def _check_parts(content: SmsContent, limits: config.Sms) -> None:
+    if sms.count(content) > limits.max_parts:
+        raise errors.TextTooLong
+
+
+def _sms_content(text: str, link: str | None, flash: bool) -> SmsContent:
+    if link:
+        return WapPush(url=link, text=text)
+    return FlashSms(text=text) if flash else SmsText(text=text)
+
+
+# ---- Viber
+
+
+class _Viber(NamedTuple):
+    kind: str
+    text: str
+    sender: str
+    lifetime_s: int
+
+
+def _viber(fields: Fields) -> _Viber:
+    """The parameters that the table names before `viber_sms`."""
+    kind = _viber_type(fields)
+    text = _viber_text(fields) if kind != "image" else ""
+    return _Viber(kind, text, _viber_sender(fields), _viber_lifetime(fields))
+
+
+def _viber_type(fields: Fields) -> str:
+    kind = forms.text(fields, b"viber_type") or "text"
+    if kind not in ("text", "image", "button"):
+        raise errors.BadViberType
+    return kind
+
+
+def _viber_text(fields: Fields) -> str:
+    text = forms.text(fields, b"viber_message") or _text(fields)
+    if text is None:
+        raise errors.NoViberText
+    if len(text) > 1000:
+        raise errors.ViberTextTooLong
+    return text
+
+
+def _viber_sender(fields: Fields) -> str:
+    name = (forms.text(fields, b"viber_from") or forms.text(fields, b"from") or "").strip(" ")
+    if not (0 < len(name) <= 28 and name.isprintable()):
+        raise errors.NoViberSender
+    return name
+
+
+def _viber_lifetime(fields: Fields) -> int:
+    typed = forms.text(fields, b"viber_lifetime") or "86400"
+    if not (_LIFETIME.fullmatch(typed) and 60 <= int(typed) <= 86_400):
+        raise errors.BadViberLifetime
+    return int(typed)
+
+
+def _viber_content(fields: Fields, viber: _Viber) -> ViberContent:
+    match viber.kind:
+        case "image":
+            image = _viber_image(fields)
+            if image is None:
+                raise errors.NoViberImage
+            return ViberImage(image=image, url=_viber_url(fields))
+        case "button":
+            image, url = _viber_image(fields), _viber_url(fields)
+            if url is None:
+                raise errors.NoViberUrl
+            caption = _viber_caption(fields)
+            return ViberButton(text=viber.text, caption=caption, url=url, image=image)
+        case _:
+            return ViberText(text=viber.text)
+
+
+def _viber_image(fields: Fields) -> str | None:
+    url = forms.text(fields, b"viber_image")
+    if url is None:
+        return None
+    link = _link(url)
+    if not (link and link.path.lower().endswith(_IMAGES)):
+        raise errors.BadViberImage
+    return url
+
+
+def _viber_url(fields: Fields) -> str | None:
+    url = forms.text(fields, b"viber_url")
+    if url and not _link(url):
+        raise errors.BadViberUrl
+    return url
+
+
+def _viber_caption(fields: Fields) -> str:
+    caption = forms.text(fields, b"viber_button")
+    if caption is None:
+        raise errors.NoViberButton
+    if len(caption) > 19:
+        raise errors.ViberButtonTooLong
+    return caption
+
+
+# ---- values
+
+
+def _flag(fields: Fields, name: bytes) -> bool | None:
+    """None: neither true nor false."""
+    typed = fields.get(name, b"").lower()
+    return True if typed in _TRUE else False if typed in _FALSE else None
+
+
+def _certain(flag: bool | None, wrong: type[ApiError]) -> bool:
+    if flag is None:
+        raise wrong
+    return flag
+
+
+def _link(url: str) -> SplitResult | None:
+    """The parts of an absolute http or https URL; None: it is something else."""
+    if not url.isprintable() or " " in url:
+        return None
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return parts if parts.scheme in ("http", "https") and parts.hostname else None
+
+
+def _send_at(fields: Fields, zone: tzinfo, now_ms: int) -> int | None:
+    """`ask_date` in milliseconds; None: at once. Raises `BadAskDate` and `AskDateTooFar`."""
+    typed = forms.text(fields, b"ask_date")
+    if typed is None:
+        return None
+    at, now = _moment(typed, zone), _EPOCH + timedelta(milliseconds=now_ms)
+    if at > _year_after(now):
+        raise errors.AskDateTooFar
+    return (at - _EPOCH) // timedelta(milliseconds=1) if at > now else None
+
+
+def _moment(typed: str, zone: tzinfo) -> datetime:
+    """A time that the clock skips in spring is taken an hour later; of one that comes twice, the first."""
+    match = _ASK_DATE.fullmatch(typed.strip())
+    if match is None:
+        raise errors.BadAskDate
+    local, offset = match.groups(default="")
+    try:
+        at = datetime.fromisoformat(local + offset.replace(" ", "+"))
+    except ValueError:
+        raise errors.BadAskDate from None
+    return at if at.tzinfo else at.replace(tzinfo=zone)
+
+
+def _year_after(moment: datetime) -> datetime:
+    try:
+        return moment.replace(year=moment.year + 1)
+    except ValueError:  # 29 February
+        return moment.replace(year=moment.year + 1, month=3, day=1)

@@ -1,0 +1,184 @@
+"""The worker: claim what is due, submit it, record the answers, run the timers, match late receipts.
+
+Rule 1: a message is kept as SENDING before a byte of it leaves.
+Rule 2: an answer is recorded however long the store takes; if this process dies first, it counts as lost.
+Rule 3: a loop survives everything but its own end.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+
+from hopwire import metrics
+from hopwire.channels import Channel
+from hopwire.delivery import Answered
+from hopwire.errors import Unavailable
+from hopwire.model import Answer, Handover, Later, Receipt
+from hopwire.store import Change, Store
+from hopwire.store.batch import Batch
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.25  # how late a retry, a schedule or a timer may be noticed
+MATCH_S = 1.0
+FORGET_S = 3600.0
+RETRY_S = 0.5  # after the store was unavailable
+MOST = 500  # messages claimed, or timers run, at a time
+ROOM_S = 5.0  # how long a part of a claimed message waits for room before it goes back
+
+Clock = Callable[[], int]
+
+
+class Worker:
+    """One worker process's part in delivering. `name` tells its claims from other workers'."""
+
+    def __init__(self, store: Store, name: str, lease_s: int, clock: Clock) -> None:
+        self._store = store
+        self._name = name
+        self._lease_ms = 1000 * lease_s
+        self._clock = clock
+        self._record: Batch[Change, None] = Batch(self._record_many)
+        self._channels: Mapping[str, Channel] = {}
+        self._wake: dict[str, asyncio.Event] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._submits: set[asyncio.Task[None]] = set()
+
+    async def start(self, channels: Mapping[str, Channel]) -> None:
+        """Take over what this worker's last life left in the air, then begin."""
+        self._channels = channels
+        self._wake = {name: asyncio.Event() for name in channels}
+        lost = await self._store.recover(self._name, self._clock())
+        if lost:
+            log.warning("recover worker=%s submits_in_doubt=%d", self._name, lost)
+        self._store.listen(self._wake_all)
+        for channel in channels.values():
+            await channel.start()
+            self._loop(partial(self._feed, channel))
+        self._loop(self._run_timers)
+        self._loop(self._match_receipts)
+        self._loop(self._forget_receipts)
+
+    async def stop(self) -> None:
+        """Claim nothing more, wait for the answers under way, disconnect."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(channel.stop() for channel in self._channels.values()))
+        if self._submits:
+            await asyncio.wait(self._submits)
+
+    def ready(self, name: str) -> None:
+        """A channel has capacity again."""
+        if name in self._wake:
+            self._wake[name].set()
+
+    async def keep_receipts(self, receipts: Sequence[Receipt]) -> None:
+        """Keep what an upstream reports; on disk when this returns."""
+        for receipt in receipts:
+            metrics.RECEIPTS.labels(receipt.connector, receipt.outcome.name.lower()).inc()
+        await self._store.keep_receipts(receipts, self._clock())
+
+    def late(self, message_id: int, step: int, part: int, answer: Answer) -> None:
+        """An upstream has answered a submit that had been given up."""
+        self._start_record((message_id, Answered(step, part, answer)))
+
+    # ---- the loops
+
+    def _loop(self, turn: Callable[[], Awaitable[None]]) -> None:
+        self._tasks.append(asyncio.get_running_loop().create_task(_forever(turn)))
+
+    def _wake_all(self) -> None:
+        for event in self._wake.values():
+            event.set()
+
+    async def _feed(self, channel: Channel) -> None:
+        """Hand over what is due on one channel while it has room, then wait for either."""
+        wake = self._wake[channel.name]
+        wake.clear()
+        room = min(channel.capacity, MOST)
+        metrics.CAPACITY.labels(channel.name).set(channel.capacity)
+        handovers = await self._claim(channel, room) if room > 0 else []
+        for handover in handovers:
+            await self._hand_over(channel, handover)
+        if len(handovers) < room or not room:
+            await _wait(wake, POLL_S)
+
+    async def _claim(self, channel: Channel, room: int) -> list[Handover]:
+        return await self._store.claim(channel.name, self._name, room, self._lease_ms, self._clock())
+
+    async def _hand_over(self, channel: Channel, handover: Handover) -> None:
+        """Submit in the order of the parts; a part that finds no room in time goes back to wait."""
+        wake = self._wake[channel.name]
+        patience = asyncio.get_running_loop().time() + ROOM_S
+        while not channel.capacity and asyncio.get_running_loop().time() < patience:
+            wake.clear()
+            await _wait(wake, POLL_S)
+        if channel.capacity:
+            task = asyncio.get_running_loop().create_task(self._submit(channel, handover))
+            self._submits.add(task)
+            task.add_done_callback(self._submits.discard)
+            await asyncio.sleep(0)  # let it write before the next one looks for room
+        else:
+            answer = Later(1.0, "no room", throttled=True)
+            self._start_record((handover.message_id, Answered(handover.step, handover.part, answer)))
+
+    async def _submit(self, channel: Channel, handover: Handover) -> None:
+        answer = await channel.submit(handover)
+        metrics.SUBMITS.labels(channel.name, type(answer).__name__.lower()).inc()
+        log.debug("submit message=%d step=%d part=%d answer=%r", *handover_keys(handover), answer)
+        await self._surely((handover.message_id, Answered(handover.step, handover.part, answer)))
+
+    async def _run_timers(self) -> None:
+        if await self._store.run_timers(MOST, self._clock()) < MOST:
+            await asyncio.sleep(POLL_S)
+
+    async def _match_receipts(self) -> None:
+        await self._store.match_receipts(MOST, self._clock())
+        await asyncio.sleep(MATCH_S)
+
+    async def _forget_receipts(self) -> None:
+        await self._store.forget_receipts(self._clock())
+        await asyncio.sleep(FORGET_S)
+
+    # ---- recording
+
+    async def _record_many(self, changes: Sequence[Change]) -> Sequence[None]:
+        return await self._store.record(changes, self._clock())
+
+    def _start_record(self, change: Change) -> None:
+        task = asyncio.get_running_loop().create_task(self._surely(change))
+        self._submits.add(task)
+        task.add_done_callback(self._submits.discard)
+
+    async def _surely(self, change: Change) -> None:
+        while True:
+            try:
+                return await self._record(change)
+            except Unavailable:
+                await asyncio.sleep(RETRY_S)
+
+
+def handover_keys(handover: Handover) -> tuple[int, int, int]:
+    """What a log line may tell of a hand-over."""
+    return handover.message_id, handover.step, handover.part
+
+
+async def _wait(event: asyncio.Event, timeout_s: float) -> None:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await event.wait()
+    except TimeoutError:
+        pass
+
+
+async def _forever(turn: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await turn()
+        except Unavailable:
+            log.warning("the store is unavailable, trying again")
+            await asyncio.sleep(RETRY_S)
+        except Exception:  # a bug: claimed rows come back as lost when their lease ends
+            log.exception("a worker's loop failed")
+            await asyncio.sleep(RETRY_S)

@@ -1,0 +1,497 @@
+import asyncio
+import shutil
+import ssl
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import uvloop
+from smpp_ends import LATE, Gateway, Lines, Smsc, handover, missing, receipt
+
+from hopwire.channels import smpp
+from hopwire.model import Answer, Fault, Later, Never, Outcome, Taken, Unknown
+from hopwire.smpp.pdu import (
+    Bind,
+    DeliverSm,
+    DeliverSmResp,
+    EnquireLink,
+    EnquireLinkResp,
+    Response,
+    SubmitSm,
+    SubmitSmResp,
+    Unbind,
+    UnbindResp,
+    encode,
+)
+
+PEERS = Path(__file__).parent / "peers"
+
+
+@pytest.fixture
+async def lines() -> AsyncIterator[Lines]:
+    handler = Lines()
+    smpp.log.addHandler(handler)
+    yield handler
+    smpp.log.removeHandler(handler)
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smpp, "BACKOFF_S", (0.01, 0.05))
+    monkeypatch.setattr(smpp, "PAUSE_S", (0.01, 0.02))
+
+
+@pytest.fixture
+async def smsc() -> AsyncIterator[Smsc]:
+    far = Smsc()
+    yield far
+    await far.stop()
+
+
+@pytest.fixture
+async def gateway(smsc: Smsc) -> AsyncIterator[Gateway]:
+    near = Gateway(await smsc.start(), response_timeout_s=5.0)
+    await near.channel.start()
+    await near.is_ready()
+    yield near
+    await near.channel.stop()
+
+
+# ---- submits
+
+
+async def test_a_submit_is_taken_and_its_id_is_normal(smsc: Smsc, gateway: Gateway) -> None:
+    assert await gateway.channel.submit(handover("hello")) == Taken("ab")
+    pdu = await smsc.hear(SubmitSm)
+    assert pdu == SubmitSm(
+        sequence=2,
+        source_addr_ton=5,
+        source_addr="Alpha",
+        dest_addr_ton=1,
+        dest_addr_npi=1,
+        destination_addr="380501234567",
+        validity_period="000001000000000R",
+        registered_delivery=1,
+        short_message=b"hello",
+    )
+
+
+async def test_the_parts_of_a_message_carry_its_reference(smsc: Smsc, gateway: Gateway) -> None:
+    text = "long " * 50
+    answers = await asyncio.gather(*(gateway.channel.submit(handover(text, part)) for part in (0, 1)))
+    assert answers == [Taken("ab"), Taken("ab")]
+    headers = [(await smsc.hear(SubmitSm)).short_message[:6] for _ in answers]
+    assert headers == [bytes((5, 0, 3, 17, 2, 1)), bytes((5, 0, 3, 17, 2, 2))]
+
+
+@pytest.mark.parametrize(
+    ("response", "said"),
+    [
+        (SubmitSmResp(status=0x0B), Never("ESME_RINVDSTADR", Fault.NUMBER)),
+        (SubmitSmResp(status=0x08), Later(30, "ESME_RSYSERR")),
+        (SubmitSmResp(), Taken("")),
+    ],
+)
+async def test_the_answer_is_what_the_status_means(
+    smsc: Smsc, gateway: Gateway, response: Response, said: Answer
+) -> None:
+    smsc.answer = lambda pdu: response
+    assert await gateway.channel.submit(handover()) == said
+
+
+async def test_what_cannot_be_written_in_a_pdu_is_refused(gateway: Gateway) -> None:
+    assert await gateway.channel.submit(handover(sender="Привіт")) == Never(
+        "cannot be encoded", Fault.CONTENT
+    )
+
+
+async def test_submits_of_one_turn_leave_together_and_in_order(smsc: Smsc, gateway: Gateway) -> None:
+    smsc.reads.clear()
+    await asyncio.gather(*(gateway.channel.submit(handover(str(n))) for n in range(10)))
+    assert smsc.reads == [10]
+    assert [(await smsc.hear(SubmitSm)).short_message for _ in range(10)] == [b"%d" % n for n in range(10)]
+
+
+async def test_the_window_is_the_capacity_and_its_end_is_told(smsc: Smsc, gateway: Gateway) -> None:
+    smsc.answer = lambda pdu: None
+    assert gateway.channel.capacity == 10
+    submits = asyncio.gather(*(gateway.channel.submit(handover()) for _ in range(11)))
+    first = await smsc.hear(SubmitSm)
+    assert gateway.channel.capacity == 0
+    assert not gateway.ready.is_set()
+    smsc.say(*(SubmitSmResp(sequence=first.sequence + n) for n in range(10)))
+    *taken, refused = await submits
+    assert taken == [Taken("")] * 10
+    assert isinstance(refused, Later)
+    assert refused.throttled
+    await gateway.is_ready()
+    assert gateway.channel.capacity == 10
+
+
+async def test_throttling_pauses_the_channel_and_then_it_goes_on(smsc: Smsc, gateway: Gateway) -> None:
+    smsc.answer = lambda pdu: SubmitSmResp(status=0x58)
+    assert await gateway.channel.submit(handover()) == Later(1, "ESME_RTHROTTLED", throttled=True)
+    assert (gateway.channel.paused, gateway.channel.capacity) == (True, 0)
+    assert isinstance(await gateway.channel.submit(handover()), Later)
+    await gateway.is_ready()
+    assert (gateway.channel.paused, gateway.channel.capacity) == (False, 10)
+
+
+async def test_an_answer_that_comes_too_late_is_told_all_the_same(smsc: Smsc) -> None:
+    gateway = Gateway(await smsc.start(), response_timeout_s=0.1)
+    await gateway.channel.start()
+    await gateway.is_ready()
+    smsc.answer = lambda pdu: None
+    assert await gateway.channel.submit(handover()) == Unknown("no answer in time")
+    smsc.say(SubmitSmResp(sequence=(await smsc.hear(SubmitSm)).sequence, message_id="00C"))
+    assert await gateway.late.get() == (*LATE, Taken("c"))
+    await gateway.channel.stop()
+
+
+async def test_the_answer_to_a_submit_nobody_waits_for_is_told(smsc: Smsc, gateway: Gateway) -> None:
+    smsc.answer = lambda pdu: None
+    task = asyncio.create_task(gateway.channel.submit(handover()))
+    pdu = await smsc.hear(SubmitSm)
+    task.cancel()
+    smsc.say(SubmitSmResp(sequence=pdu.sequence, message_id="c"))
+    assert await gateway.late.get() == (*LATE, Taken("c"))
+
+
+# ---- the connection
+
+
+async def test_a_lost_connection_leaves_what_was_written_unknown_and_comes_back(
+    smsc: Smsc, gateway: Gateway
+) -> None:
+    def drop(pdu: SubmitSm) -> None:
+        smsc.drop()
+
+    smsc.answer = drop
+    assert await gateway.channel.submit(handover()) == Unknown("connection lost")
+    smsc.answer = lambda pdu: SubmitSmResp(message_id="1")
+    await gateway.is_ready()
+    assert await gateway.channel.submit(handover()) == Taken("1")
+
+
+async def test_what_had_not_left_when_the_connection_ended_is_for_later(smsc: Smsc, gateway: Gateway) -> None:
+    submit = asyncio.create_task(gateway.channel.submit(handover()))
+    await asyncio.sleep(0)  # submitted in this turn; it would leave in the next
+    assert gateway.channel._link is not None
+    gateway.channel._link.data_received(encode(Unbind(sequence=5)))
+    assert await submit == Later(1, "connection lost", throttled=True)
+    await smsc.hear(UnbindResp)
+    assert smsc.reads[-1] == 0
+
+
+async def test_a_goodbye_of_the_peer_is_answered_and_the_channel_comes_back(
+    smsc: Smsc, gateway: Gateway
+) -> None:
+    smsc.answer = lambda pdu: None
+    written = asyncio.create_task(gateway.channel.submit(handover()))
+    await smsc.hear(SubmitSm)
+    smsc.say(Unbind(sequence=5))
+    assert await written == Unknown("connection lost")
+    assert isinstance(await gateway.channel.submit(handover()), Later)
+    await smsc.hear(UnbindResp)
+    await gateway.is_ready()
+
+
+async def test_a_session_out_of_step_is_bound_again(smsc: Smsc, gateway: Gateway) -> None:
+    smsc.answer = lambda pdu: SubmitSmResp(status=0x04)
+    assert await gateway.channel.submit(handover()) == Later(1, "ESME_RINVBNDSTS")
+    await smsc.hear(Unbind)
+    await gateway.is_ready()
+
+
+async def test_a_refused_bind_gives_no_capacity(smsc: Smsc, lines: Lines) -> None:
+    smsc.bind_status = 0x0E
+    gateway = Gateway(await smsc.start())
+    await gateway.channel.start()
+    await lines.have("bind refused connector=alpha status=ESME_RINVPASWD")
+    assert gateway.channel.capacity == 0
+    await gateway.channel.stop()
+    assert not gateway.ready.is_set()
+
+
+async def test_stopping_in_the_middle_of_a_bind_hangs_up(smsc: Smsc) -> None:
+    smsc.bind_status = None
+    gateway = Gateway(await smsc.start())
+    await gateway.channel.start()
+    await smsc.hear(Bind)
+    await gateway.channel.stop()
+    await smsc.hung_up.wait()
+
+
+@pytest.mark.parametrize("settings", [{"system_id": "мій"}, {"password": "a\0b"}])
+def test_credentials_that_no_pdu_can_carry_are_refused_at_once(settings: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=r"latin-1|NUL"):
+        Gateway(1, **settings)
+
+
+async def test_a_far_end_that_is_not_there_is_tried_again(smsc: Smsc) -> None:
+    port = await smsc.start()
+    smsc._server.close()
+    gateway = Gateway(port)
+    await gateway.channel.start()
+    smsc._server = await asyncio.start_server(smsc._serve, "127.0.0.1", port)
+    await gateway.is_ready()
+    await gateway.channel.stop()
+
+
+async def test_a_silent_link_is_asked(smsc: Smsc) -> None:
+    gateway = Gateway(await smsc.start(), enquire_link_s=0.05)
+    await gateway.channel.start()
+    await smsc.hear(EnquireLink)
+    await smsc.hear(EnquireLink)
+    assert gateway.channel.capacity == 10
+    await gateway.channel.stop()
+
+
+async def test_stopping_waits_for_the_answer_and_says_goodbye(smsc: Smsc, gateway: Gateway) -> None:
+    smsc.answer = lambda pdu: None
+    submit = asyncio.create_task(gateway.channel.submit(handover()))
+    pdu = await smsc.hear(SubmitSm)
+    stop = asyncio.create_task(gateway.channel.stop())
+    smsc.say(SubmitSmResp(sequence=pdu.sequence, message_id="1"))
+    await stop
+    assert await submit == Taken("1")
+    await smsc.hear(Unbind)
+    assert isinstance(await gateway.channel.submit(handover()), Later)
+
+
+async def test_stopping_keeps_the_receipts_that_have_come(smsc: Smsc, gateway: Gateway) -> None:
+    gateway.may_keep.clear()
+    smsc.say(receipt("1"), EnquireLink(sequence=9))
+    await smsc.hear(EnquireLinkResp)
+    stop = asyncio.create_task(gateway.channel.stop())
+    await asyncio.sleep(0)
+    gateway.may_keep.set()
+    await stop
+    assert await smsc.hear(DeliverSmResp) == DeliverSmResp(sequence=1)
+    assert len(gateway.kept) == 1
+
+
+async def test_a_channel_that_never_connected_stops(smsc: Smsc) -> None:
+    port = await smsc.start()
+    smsc._server.close()
+    gateway = Gateway(port)
+    await gateway.channel.stop()
+    await gateway.channel.start()
+    await gateway.channel.stop()
+    assert gateway.channel.capacity == 0
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A PEM file with the key and the certificate of `localhost`, signed by nobody else."""
+    if shutil.which("openssl") is None:
+        missing("openssl is not installed")
+    made = tmp_path / "localhost.pem"
+    line = f"openssl req -x509 -newkey rsa:2048 -nodes -keyout {made} -out {tmp_path}/certificate -days 2"
+    name = "-subj /CN=localhost -addext subjectAltName=DNS:localhost"
+    subprocess.run(f"{line} {name}".split(), check=True, capture_output=True, timeout=60)
+    made.write_text(made.read_text() + (tmp_path / "certificate").read_text())
+    return made
+
+
+async def serve_tls(smsc: Smsc, certificate: Path) -> int:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate)
+    return await smsc.start(tls)
+
+
+async def test_messages_go_over_tls(smsc: Smsc, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    gateway = Gateway(await serve_tls(smsc, certificate), host="localhost", tls=True)
+    await gateway.channel.start()
+    await gateway.is_ready()
+    assert await gateway.channel.submit(handover()) == Taken("ab")
+    await gateway.channel.stop()
+
+
+async def test_a_certificate_that_nobody_signed_gets_no_password(
+    smsc: Smsc, certificate: Path, lines: Lines
+) -> None:
+    gateway = Gateway(await serve_tls(smsc, certificate), host="localhost", tls=True)
+    await gateway.channel.start()
+    await lines.have("CERTIFICATE_VERIFY_FAILED")
+    await gateway.channel.stop()
+    assert smsc.reads == []
+
+
+def test_it_runs_on_uvloop(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+
+    async def send(tls: bool) -> Answer:
+        smsc = Smsc()
+        port = await serve_tls(smsc, certificate) if tls else await smsc.start()
+        gateway = Gateway(port, host="localhost", tls=tls)
+        await gateway.channel.start()
+        await gateway.is_ready()
+        said = await gateway.channel.submit(handover())
+        await gateway.channel.stop()
+        await smsc.stop()
+        return said
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert [runner.run(send(tls)) for tls in (False, True)] == [Taken("ab"), Taken("ab")]
+
+
+# ---- receipts
+
+
+async def test_receipts_of_one_turn_are_kept_together_and_then_answered(smsc: Smsc, gateway: Gateway) -> None:
+    gateway.may_keep.clear()
+    smsc.say(receipt("00A1"), receipt("00A2", "UNDELIV"), EnquireLink(sequence=9))
+    await smsc.hear(EnquireLinkResp)
+    assert smsc._heard.empty()
+    gateway.may_keep.set()
+    assert [await smsc.hear(DeliverSmResp) for _ in range(2)] == [
+        DeliverSmResp(sequence=0xA1),
+        DeliverSmResp(sequence=0xA2),
+    ]
+    ((first, second),) = gateway.kept
+    assert (first.connector, first.provider_id, first.outcome) == ("alpha", "a1", Outcome.DELIVERED)
+    assert (second.provider_id, second.outcome, second.code) == ("a2", Outcome.FAILED, "UNDELIV")
+
+
+async def test_a_receipt_that_could_not_be_kept_is_asked_for_again(
+    smsc: Smsc, gateway: Gateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway.disk_full = True
+    smsc.say(receipt("1"))
+    assert await smsc.hear(DeliverSmResp) == DeliverSmResp(sequence=1, status=0x64)
+    assert "keep receipts connector=alpha count=1" in caplog.text
+    gateway.disk_full = False
+    smsc.say(receipt("1"))
+    assert await smsc.hear(DeliverSmResp) == DeliverSmResp(sequence=1)
+
+
+async def test_an_incoming_message_is_answered_and_not_taken_for_a_receipt(
+    smsc: Smsc, gateway: Gateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway.disk_full = True
+    with caplog.at_level("INFO"):
+        smsc.say(DeliverSm(sequence=3, source_addr="380501234567", short_message=b"STOP"))
+        assert await smsc.hear(DeliverSmResp) == DeliverSmResp(sequence=3)
+    assert gateway.kept == []
+    assert "STOP" not in caplog.text
+    assert "380501234567" not in caplog.text
+
+
+async def test_a_receipt_may_overtake_the_answer_to_its_submit(smsc: Smsc, gateway: Gateway) -> None:
+    smsc.answer = lambda pdu: None
+    submit = asyncio.create_task(gateway.channel.submit(handover()))
+    pdu = await smsc.hear(SubmitSm)
+    smsc.say(receipt("AB"))
+    await smsc.hear(DeliverSmResp)
+    assert not submit.done()
+    smsc.say(SubmitSmResp(sequence=pdu.sequence, message_id="00ab"))
+    assert await submit == Taken(gateway.kept[0][0].provider_id)
+
+
+# ---- tables
+
+
+@pytest.mark.parametrize(
+    ("sender", "said"),
+    [
+        pytest.param("Alpha", ((5, 0), "Alpha"), id="a name"),
+        pytest.param("24-7", ((5, 0), "24-7"), id="a name of digits and a dash"),
+        pytest.param("380671112233", ((1, 1), "380671112233"), id="a number"),
+        pytest.param("+380671112233", ((1, 1), "380671112233"), id="a number with its plus"),
+        pytest.param("1234", ((3, 0), "1234"), id="a short code"),
+        pytest.param("١٢٣", ((5, 0), "١٢٣"), id="digits of another script"),
+        pytest.param("", ((5, 0), ""), id="nothing: the SMSC's own"),
+    ],
+)
+def test_a_sender_tells_its_type_of_number(sender: str, said: tuple[tuple[int, int], str]) -> None:
+    assert smpp.source(sender) == said
+
+
+@pytest.mark.parametrize(
+    ("lifetime_s", "said"),
+    [
+        (86_400, "000001000000000R"),
+        (60, "000000000100000R"),
+        (93_784, "000001020304000R"),
+        (400 * 86_400, "000030000000000R"),
+    ],
+)
+def test_a_lifetime_is_a_relative_time(lifetime_s: int, said: str) -> None:
+    assert smpp.validity_period(lifetime_s) == said
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "said"),
+    [
+        pytest.param("380501234567", "Alpha", "380501234567", id="swapped, as it should be"),
+        pytest.param("+380501234567", "1234", "380501234567", id="with a plus"),
+        pytest.param("Alpha", "380501234567", "380501234567", id="not swapped"),
+        pytest.param("", "", "", id="not said"),
+    ],
+)
+def test_a_receipt_is_about_the_end_that_is_a_phone(source: str, destination: str, said: str) -> None:
+    assert smpp.recipient(DeliverSm(source_addr=source, destination_addr=destination)) == said
+
+
+def test_the_way_back_grows_and_stays_below_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smpp, "BACKOFF_S", (0.2, 60.0))
+    assert [smpp.backoff_s(n, 0) for n in (0, 1, 2, 8, 9, 1000)] == [0.2, 0.4, 0.8, 51.2, 60, 60]
+    assert smpp.backoff_s(1000, 1) == 30
+
+
+@pytest.mark.parametrize(("status", "least"), [(0x0E, 30), (0x0F, 30), (0x05, 30), (0x08, 30), (0x04, 1)])
+def test_a_refused_bind_is_not_repeated_at_once(status: int, least: float) -> None:
+    assert smpp.refused_s(status) >= least
+
+
+# ---- a far end that is not ours
+
+
+@pytest.fixture
+async def node() -> AsyncIterator[int]:
+    """The port of `peers/smsc.js`."""
+    if shutil.which("node") is None:
+        missing("node is not installed")
+    if not _has_package():
+        missing("node finds no smpp 0.5.1 (scripts/test brings it)")
+    process = await asyncio.create_subprocess_exec("node", PEERS / "smsc.js", stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    yield int(await process.stdout.readline())
+    process.kill()
+    await process.communicate()
+
+
+def _has_package() -> bool:
+    tried = subprocess.run(["node", "-e", "require('smpp')"], cwd=PEERS, capture_output=True, timeout=60)
+    return tried.returncode == 0
+
+
+async def test_node_smpp_takes_our_messages_and_we_its_receipts(node: int) -> None:
+    gateway = Gateway(node)
+    await gateway.channel.start()
+    await gateway.is_ready()
+    sent = [
+        await gateway.channel.submit(handover("Привіт, світе " * 10, part, recipient=recipient))
+        for part, recipient in [(0, "380501234561"), (1, "380501234561"), (0, "380501234569")]
+    ]
+    refused = await gateway.channel.submit(handover(recipient="380501234560"))
+    await gateway.channel.stop()
+    assert sent == [Taken("abc0"), Taken("abc1"), Taken("abc2")]
+    assert refused == Never("ESME_RINVDSTADR", Fault.NUMBER)
+    kept = [(r.provider_id, r.recipient, r.outcome, r.fault) for batch in gateway.kept for r in batch]
+    assert kept == [
+        ("abc0", "380501234561", Outcome.DELIVERED, Fault.RECIPIENT),
+        ("abc1", "380501234561", Outcome.DELIVERED, Fault.RECIPIENT),
+        ("abc2", "380501234569", Outcome.FAILED, Fault.NUMBER),
+    ]
+
+
+async def test_node_smpp_refuses_a_wrong_password(node: int, lines: Lines) -> None:
+    gateway = Gateway(node, password="wrong")
+    await gateway.channel.start()
+    await lines.have("bind refused connector=alpha status=ESME_RINVPASWD")
+    assert gateway.channel.capacity == 0
+    await gateway.channel.stop()

@@ -1,0 +1,54 @@
+"""An import goes down: the floors of the house, held over the import statements."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "hopwire"
+FLOORS = [
+    {"errors", "model", "config", "metrics"},
+    {"phone", "wap", "money", "delivery", "smpp"},
+    {"sms"},  # the cores stand on one another, too: a plan counts parts, and a part may be a WAP push
+    {"routing"},
+    {"store", "channels", "simulators", "logs"},
+    {"admission", "worker", "webhooks", "credentials"},
+    {"web", "cli"},
+    {"app"},
+]
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+CORES = FLOORS[1] | FLOORS[2] | FLOORS[3]
+CORES_SHUN = {"asyncio", "time", "socket", "random", "secrets", "threading"}
+
+
+def test_every_module_has_a_floor() -> None:
+    modules = {room(path) for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem[0] != "_"}
+    assert modules <= set(FLOOR)
+
+
+@pytest.mark.parametrize(
+    "path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE))
+)
+def test_imports_go_down(path: Path) -> None:
+    importer = room(path)
+    for imported in imports(path):
+        package, _, rest = imported.partition(".")
+        target = rest.partition(".")[0]
+        if package == "hopwire" and target in FLOOR and importer in FLOOR and target != importer:
+            assert FLOOR[target] < FLOOR[importer], f"imports {imported}"
+        assert importer not in CORES or package not in CORES_SHUN, f"a core imports {imported}"
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module named by an import statement, wherever it stands; `from a import b` may mean a.b."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "a relative import"
+            yield from (f"{node.module}.{name.name}" for name in node.names)

@@ -1,0 +1,107 @@
+import phonenumbers
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hopwire import phone
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "380501234567",
+        "+380501234567",
+        " 380501234567",
+        "+380 (50) 123-45-67",
+        "[380] 50–123–45–67",
+        "00380501234567",
+        "+3800501234567",
+        "0501234567",
+        "050 123 45 67",
+        "80501234567",
+        "8 (050) 123-45-67",
+        "501234567",
+    ],
+)
+def test_every_way_to_type_a_number_of_the_home_country(typed: str) -> None:
+    assert phone.parse(typed, "UA") == ("380501234567", "UA", "mobile")
+
+
+@pytest.mark.parametrize("ending", range(13))
+def test_the_numbers_of_the_simulators_are_possible(ending: int) -> None:
+    digits = f"3805012345{ending:02}"
+    assert phone.parse(digits, "UA") == (digits, "UA", "mobile")
+
+
+@pytest.mark.parametrize(
+    ("typed", "home_country", "digits", "country", "kind"),
+    [
+        pytest.param("447700900000", "UA", "447700900000", "GB", "unknown", id="possible, not in use"),
+        pytest.param("79161234567", "UA", "79161234567", "RU", "mobile", id="abroad"),
+        pytest.param("4915112345678", "UA", "4915112345678", "DE", "mobile", id="abroad, 13 digits"),
+        pytest.param("376312345", "UA", "376312345", "AD", "mobile", id="nine digits that are only abroad"),
+        pytest.param("951201234", "UA", "380951201234", "UA", "mobile", id="mobile at home, fixed abroad"),
+        pytest.param("687751234", "UA", "380687751234", "UA", "mobile", id="nine digits, mobile in both"),
+        pytest.param("+687751234", "UA", "687751234", "NC", "mobile", id="a plus is international"),
+        pytest.param("00687751234", "UA", "687751234", "NC", "mobile", id="00 is international"),
+        pytest.param("441234567", "UA", "380441234567", "UA", "fixed", id="fixed at home, impossible abroad"),
+        pytest.param("2025550123", "US", "12025550123", "US", "fixed_or_mobile", id="ten digits at home"),
+        pytest.param("380501234567", "DE", "380501234567", "UA", "mobile", id="long national numbers"),
+        pytest.param(
+            "12025550123", "DE", "12025550123", "US", "fixed_or_mobile", id="a tie is international"
+        ),
+        pytest.param("89161234567", "RU", "79161234567", "RU", "mobile", id="another trunk prefix"),
+        pytest.param("0151 12345678", "DE", "4915112345678", "DE", "mobile", id="another home"),
+        pytest.param("380501234567", "", "380501234567", "UA", "mobile", id="no home"),
+        pytest.param("80012345678", "UA", "80012345678", "001", "other", id="no country"),
+    ],
+)
+def test_which_reading_wins(typed: str, home_country: str, digits: str, country: str, kind: str) -> None:
+    assert phone.parse(typed, home_country) == (digits, country, kind)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        pytest.param("", id="nothing"),
+        pytest.param("+", id="a plus"),
+        pytest.param("0000", id="zeros"),
+        pytest.param("102", id="a short number"),
+        pytest.param("123456", id="six digits"),
+        pytest.param("12345678", id="a number of one town"),
+        pytest.param("38050123456", id="a digit is missing"),
+        pytest.param("1234567890123456", id="16 digits"),
+        pytest.param("0380501234567", id="a zero before the country"),
+        pytest.param("+0501234567", id="national with a plus"),
+        pytest.param("380501234567,380501234568", id="two numbers"),
+        pytest.param("380501234567;", id="a semicolon"),
+        pytest.param("38050123456a", id="a letter"),
+        pytest.param("1-800-FLOWERS", id="a vanity number"),
+        pytest.param("٣٨٠٥٠١٢٣٤٥٦٧", id="other digits"),
+        pytest.param("380501234567\0", id="a control character"),
+        pytest.param(" " * 100 + "380501234567", id="too long to be read"),
+    ],
+)
+def test_what_is_not_a_number(typed: str) -> None:
+    assert phone.parse(typed, "UA") is None
+
+
+@pytest.mark.parametrize("region", sorted(phonenumbers.SUPPORTED_REGIONS - {"TA"}))  # has no mobile numbers
+def test_an_international_mobile_number_of_any_country_is_read_as_it_is(region: str) -> None:
+    example = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE)
+    assert example is not None
+    typed = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
+    number = phone.parse(typed, "UA")
+    assert number is not None
+    assert number.digits == typed.removeprefix("+")
+    if len(number.digits) != 9:  # the length of a Ukrainian number without a prefix
+        assert phone.parse(number.digits, "UA") == number
+
+
+@given(st.text(st.sampled_from("+ -()0123456789a,"), max_size=20), st.sampled_from(["UA", "US", "DE", "XX"]))
+def test_what_is_read_is_possible(typed: str, home_country: str) -> None:
+    number = phone.parse(typed, home_country)
+    if number is not None:
+        assert phonenumbers.is_possible_number(phonenumbers.parse("+" + number.digits))
+        assert 7 <= len(number.digits) <= 15
+        assert phone.parse("+" + number.digits, home_country) == number
