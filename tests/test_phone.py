@@ -2,6 +2,7 @@ import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from phonenumbers import PhoneNumberFormat, ValidationResult
 
 from hopwire import phone
 
@@ -24,13 +25,13 @@ from hopwire import phone
     ],
 )
 def test_every_way_to_type_a_number_of_the_home_country(typed: str) -> None:
-    assert phone.parse(typed, "UA") == ("380501234567", "UA", "mobile")
+    assert phone.parse(typed, "UA") == ("380501234567", "UA")
 
 
 @pytest.mark.parametrize("ending", range(13))
 def test_the_numbers_of_the_simulators_are_possible(ending: int) -> None:
     digits = f"3805012345{ending:02}"
-    assert phone.parse(digits, "UA") == (digits, "UA", "mobile")
+    assert phone.parse(digits, "UA") == (digits, "UA")
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,9 @@ def test_the_numbers_of_the_simulators_are_possible(ending: int) -> None:
     ],
 )
 def test_which_reading_wins(typed: str, home_country: str, digits: str, country: str, kind: str) -> None:
-    assert phone.parse(typed, home_country) == (digits, country, kind)
+    number = phone.parse(typed, home_country)
+    assert number == (digits, country)
+    assert phone.kind(number) == kind
 
 
 @pytest.mark.parametrize(
@@ -105,3 +108,20 @@ def test_what_is_read_is_possible(typed: str, home_country: str) -> None:
         assert phonenumbers.is_possible_number(phonenumbers.parse("+" + number.digits))
         assert 7 <= len(number.digits) <= 15
         assert phone.parse("+" + number.digits, home_country) == number
+
+
+@given(st.from_regex(r"[1-9][0-9]{6,14}", fullmatch=True))
+def test_digits_with_a_plus_are_read_as_the_library_reads_them(digits: str) -> None:
+    try:
+        full = phonenumbers.parse("+" + digits)
+        possible = phonenumbers.is_possible_number_with_reason(full) == ValidationResult.IS_POSSIBLE
+    except phonenumbers.NumberParseException:
+        possible = False
+    number = phone.parse("+" + digits, "UA")
+    assert (number is not None) == possible
+    if number is not None:
+        assert number.digits == phonenumbers.format_number(full, PhoneNumberFormat.E164)[1:]
+        assert number.country == (
+            phonenumbers.region_code_for_number(full)
+            or phonenumbers.region_code_for_country_code(full.country_code or 0)
+        )

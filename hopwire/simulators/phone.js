@@ -55,13 +55,11 @@ events.onmessage = refresh;
 events.onerror = () => tell("away", "Reconnecting");
 
 // A number of the table goes into the example, and the example into the clipboard.
-const example = document.getElementById("example");
 const copy = document.getElementById("copy");
-let number = example.dataset.number;
 
 copy.hidden = false;
 copy.addEventListener("click", async () => {
-  await navigator.clipboard.writeText(example.textContent);
+  await navigator.clipboard.writeText(document.getElementById("example").textContent);
   copy.textContent = "Copied";
   setTimeout(() => { copy.textContent = "Copy"; }, 1500);
 });
@@ -72,8 +70,7 @@ for (const cell of document.querySelectorAll("[data-try]")) {
   button.textContent = cell.textContent;
   button.title = "Put " + cell.dataset.try + " into the example";
   button.addEventListener("click", () => {
-    example.textContent = example.textContent.replace("to=" + number, "to=" + cell.dataset.try);
-    number = cell.dataset.try;
+    for (const to of document.querySelectorAll(".to")) to.textContent = "-d to=" + cell.dataset.try;
   });
   cell.replaceChildren(button);
 }

@@ -120,10 +120,9 @@ def _first(badges: dict[str, Badge], provider_ids: Sequence[str]) -> Badge | Non
     return next((badges[i] for i in provider_ids if i in badges), None)
 
 
-def curl(gateway_url: str, api_key: str) -> str:
-    """A line to paste that sends the first message."""
+def curl(gateway_url: str, api_key: str) -> list[str]:
+    """The words of a line to paste, quoted for a shell, that sends the first message."""
     parameters = {
-        "version": "http",
         "key": api_key,
         "command": "send",
         "from": "Hopwire",
@@ -133,8 +132,8 @@ def curl(gateway_url: str, api_key: str) -> str:
         "viber_sms": "1",
         "viber_lifetime": "60",
     }
-    data = " ".join(f"-d {shlex.quote(f'{name}={value}')}" for name, value in parameters.items())
-    return f"curl {shlex.quote(gateway_url.rstrip('/') + '/api/http.php')} {data}"
+    data = [f"-d {shlex.quote(f'{name}={value}')}" for name, value in parameters.items()]
+    return ["curl", shlex.quote(gateway_url.rstrip("/") + "/api/http.php"), *data]
 
 
 class Gateway:
@@ -209,7 +208,6 @@ class PhoneServer:
         text = self._template.render(
             phones=phones(latest, self._gateway.statuses),
             away=self._gateway.away,
-            stats=self._record.stats(),
             curl=self._curl,
             example=EXAMPLE,
             table=table(),
