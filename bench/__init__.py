@@ -1,1 +1,1 @@
-"""Load and measuring programs: what the gateway carries, and what that costs."""
+"""The load and the far end that measure the gateway from outside; bench/README.md tells how to read it."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from hopwire.model import Account, ApiKey
 from hopwire.store.engine import Engine, Row, Tx
+from hopwire.store.rows import plain
 
 
 class Price(NamedTuple):
@@ -38,14 +39,14 @@ class Directory:
         """A new account without money; its id, or None where the login is taken."""
 
         def work(tx: Tx) -> int | None:
-            if tx.all("account_by_login", login=login):
-                return None
             rows = tx.all(
                 "create_account",
                 login=login, password_hash=password_hash, credit_limit=credit_limit, currency=currency,
                 home_country=home_country, time_zone=time_zone, any_sender=int(any_sender),
                 transactional=int(transactional), charge_sms_on=charge_sms_on, created_at=now,
             )  # fmt: skip
+            if not rows:
+                return None
             account_id: int = rows[0][0]
             tx.many("create_sender_name", [(account_id, name) for name in sender_names])
             tx.run("raise_directory_version")
@@ -58,7 +59,7 @@ class Directory:
 
     async def account_by_login(self, login: str) -> tuple[Account, str] | None:
         """The account and its password's hash."""
-        rows = await self._engine.read(lambda tx: tx.all("account_by_login", login=login))
+        rows = await self._engine.read(lambda tx: tx.all("account_by_login", login=plain(login)))
         return (_account(rows[0][:12]), rows[0][12]) if rows else None
 
     async def account_by_key(self, digest: str) -> Account | None:

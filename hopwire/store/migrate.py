@@ -7,8 +7,6 @@ from hopwire.store.engine import Tx
 from hopwire.store.postgres import PostgresEngine
 from hopwire.store.sqlite import SqliteEngine
 
-SCHEMA_VERSION = max(sql.migrations(), default=1)
-
 _LOCK = "SELECT pg_advisory_xact_lock(4607182418)"  # so that several processes may start at once
 
 
@@ -23,31 +21,38 @@ def open_engine(url: str) -> SqliteEngine | PostgresEngine:
 
 
 async def open_store(url: str) -> Store:
-    """A store whose schema is that of this version; an empty database gets it, an older one is migrated."""
+    """A store whose schema is that of this version; an empty database gets it, an older one is migrated.
+
+    Raises SchemaError for a newer one, and Unavailable.
+    """
     engine = open_engine(url)
-    await upgrade(engine)
+    try:
+        await upgrade(engine)
+    except BaseException:
+        await engine.close()
+        raise
     return Store(engine)
 
 
 async def upgrade(engine: SqliteEngine | PostgresEngine) -> tuple[int, int]:
-    """Migrate; the version before (0: empty) and after."""
+    """Migrate; the version before (0: empty) and after. Raises SchemaError for a newer database."""
+
+    newest = max(sql.migrations(), default=1)
 
     def work(tx: Tx) -> tuple[int, int]:
         if engine.dialect is sql.POSTGRES:
             tx.script([_LOCK])
         before = _version(tx)
-        if before > SCHEMA_VERSION:
-            raise SchemaError(
-                f"the database has schema version {before}, this program knows {SCHEMA_VERSION}"
-            )
+        if before > newest:
+            raise SchemaError(f"the database has schema version {before}, this program knows {newest}")
         if before == 0:
             tx.script(sql.script("schema.sql", engine.dialect))
         for version, name in sql.migrations().items():
             if 0 < before < version:
                 tx.script(sql.script(name, engine.dialect))
-        if before < SCHEMA_VERSION:
-            tx.script([f"UPDATE meta SET value = '{SCHEMA_VERSION}' WHERE name = 'schema_version'"])  # noqa: S608
-        return before, SCHEMA_VERSION
+        if before < newest:
+            tx.run("set_schema_version", value=str(newest))
+        return before, newest
 
     return await engine.write(work)
 

@@ -1,7 +1,11 @@
 """PostgreSQL: transactions in a few threads, each with a connection of its own; NOTIFY wakes the workers.
 
-A transaction that met a deadlock or a serialization failure runs again. One whose connection broke at the
-commit has an unknown outcome: it is reported as unavailable, and nobody is told that it was done.
+Every statement has an index made for it. Without this said, a table that has grown since it was last analyzed
+is read from end to end: a plan is chosen by statistics, and those of a new installation are a guess.
+
+A transaction that met a deadlock or a serialization failure runs again, and so does one whose connection had
+died before it began. One whose connection broke at the commit has an unknown outcome: it is reported as
+unavailable, and nobody is told that it was done.
 """
 
 import asyncio
@@ -12,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
+from psycopg.errors import DeadlockDetected, ReadOnlySqlTransaction, SerializationFailure
 
 from hopwire.errors import Unavailable
 from hopwire.store import sql
@@ -21,6 +26,7 @@ CHANNEL = "hopwire_due"
 CONNECTIONS = 4
 TRIES = 10
 COPY_FROM_ROWS = 8  # below that, INSERTs in a pipeline cost less than a COPY
+SETTINGS = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off"
 
 
 class PostgresTx:
@@ -75,16 +81,19 @@ class PostgresEngine:
 
     def _transact(self, work: Callable[[PostgresTx], T]) -> T:
         for attempt in range(TRIES):
+            begun = False
             try:
                 connection = self._connection()
                 with connection.transaction():
+                    begun = True
                     return work(PostgresTx(connection, self._statements))
-            except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure) as exc:
+            except (DeadlockDetected, SerializationFailure) as exc:
                 if attempt == TRIES - 1:
                     raise Unavailable from exc
-            except (psycopg.OperationalError, psycopg.InterfaceError) as exc:
-                self._drop()
-                raise Unavailable from exc
+            except (psycopg.OperationalError, psycopg.InterfaceError, ReadOnlySqlTransaction) as exc:
+                idle_died = self._drop() and not begun
+                if not idle_died or attempt == TRIES - 1:
+                    raise Unavailable from exc
         raise AssertionError("unreachable")
 
     def _connection(self) -> psycopg.Connection[Row]:
@@ -94,15 +103,18 @@ class PostgresEngine:
             connection.prepare_threshold = 2
             self._local.connection = connection
             self._open.append(connection)
+            connection.execute(SETTINGS)
         return connection
 
-    def _drop(self) -> None:
+    def _drop(self) -> bool:
+        """Give up this thread's connection; whether there was one."""
         connection: psycopg.Connection[Row] | None = getattr(self._local, "connection", None)
         if connection is not None:
             self._local.connection = None
             self._open.remove(connection)
             with contextlib.suppress(psycopg.Error):
                 connection.close()
+        return connection is not None
 
     async def listen(self, on_wake: Callable[[], None]) -> None:
         while True:

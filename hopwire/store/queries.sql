@@ -10,6 +10,9 @@
 -- name: schema_version
 SELECT value FROM meta WHERE name = 'schema_version'
 
+-- name: set_schema_version
+UPDATE meta SET value = :value WHERE name = 'schema_version'
+
 -- name: take_ids
 UPDATE counters SET value = value + :n WHERE name = 'message_id' RETURNING value
 
@@ -38,15 +41,15 @@ VALUES (:id, :account_id, :recipient, :status, :status_at, :connector, :due_at, 
 -- name: claim
 -- Selected and locked here, updated by id later in the same transaction: an UPDATE over a sub-select may be
 -- planned by PostgreSQL as a loop that locks more rows than the limit.
-SELECT d.id, d.account_id, d.recipient, d.status_at, d.worker, d.state,
-       m.transactional, m.sms_sender, m.sms, m.viber_sender, m.viber
-  FROM deliveries d JOIN messages m ON m.id = d.id
- WHERE d.connector = :connector AND d.due_at <= :now
- ORDER BY d.due_at LIMIT :n {skip_locked}
+SELECT id, account_id, recipient, status_at, worker, state FROM deliveries
+ WHERE connector = :connector AND due_at <= :now ORDER BY due_at, id LIMIT :n {skip_locked}
+
+-- name: load_messages
+SELECT id, transactional, sms_sender, sms, viber_sender, viber FROM messages WHERE id {in ids}
 
 -- name: due_timers
 SELECT id, account_id, recipient, status_at, worker, state FROM deliveries
- WHERE timer_at <= :now ORDER BY timer_at LIMIT :n {skip_locked_plain}
+ WHERE timer_at <= :now ORDER BY timer_at LIMIT :n {skip_locked}
 
 -- name: load_deliveries
 SELECT id, account_id, recipient, status_at, worker, state FROM deliveries
@@ -56,8 +59,7 @@ SELECT id, account_id, recipient, status_at, worker, state FROM deliveries
 SELECT id FROM deliveries WHERE in_doubt = 1 AND worker = :worker
 
 -- name: in_doubt_to
-SELECT id, account_id, recipient, status_at, worker, state FROM deliveries
- WHERE recipient {in recipients} AND in_doubt = 1 ORDER BY id {for_update}
+SELECT id FROM deliveries WHERE recipient {in recipients} AND in_doubt = 1
 
 -- name: save_delivery
 UPDATE deliveries SET status = :status, status_at = :status_at, connector = :connector, due_at = :due_at,
@@ -79,12 +81,14 @@ INSERT INTO receipts (received_at, connector, provider_id, recipient, outcome, c
 VALUES (:received_at, :connector, :provider_id, :recipient, :outcome, :code, :fault, :raw, :message_id)
 
 -- name: unmatched_receipts_for
+-- One that another worker is looking at is passed over: `match_receipts` will meet it again.
 SELECT id, received_at, connector, provider_id, recipient, outcome, code, fault FROM receipts
- WHERE provider_id {in provider_ids} AND message_id IS NULL ORDER BY id {for_update}
+ WHERE provider_id {in provider_ids} AND message_id IS NULL ORDER BY id {skip_locked}
 
 -- name: unmatched_receipts
 SELECT id, received_at, connector, provider_id, recipient, outcome, code, fault FROM receipts
- WHERE message_id IS NULL AND received_at >= :since ORDER BY id LIMIT :n {skip_locked_plain}
+ WHERE message_id IS NULL AND (received_at, id) > (:at, :id)
+ ORDER BY received_at, id LIMIT :n {skip_locked}
 
 -- name: match_receipt
 UPDATE receipts SET message_id = :message_id WHERE id = :id
@@ -131,7 +135,7 @@ INSERT INTO accounts (login, password_hash, balance, reserved, credit_limit, cur
                       any_sender, transactional, charge_sms_on, active, created_at)
 VALUES (:login, :password_hash, 0, 0, :credit_limit, :currency, :home_country, :time_zone,
         :any_sender, :transactional, :charge_sms_on, 1, :created_at)
-RETURNING id
+ON CONFLICT (login) DO NOTHING RETURNING id
 
 -- name: accounts
 SELECT id, login, balance, reserved, credit_limit, currency, home_country, time_zone,
@@ -221,3 +225,6 @@ SELECT l.message_id, sum(CASE l.kind WHEN 'reserve' THEN l.amount ELSE -l.amount
 SELECT d.id FROM deliveries d LEFT JOIN messages m ON m.id = d.id WHERE m.id IS NULL
 UNION ALL
 SELECT m.id FROM messages m LEFT JOIN deliveries d ON d.id = m.id WHERE d.id IS NULL
+UNION ALL
+SELECT l.message_id FROM ledger l LEFT JOIN deliveries d ON d.id = l.message_id
+ WHERE l.message_id IS NOT NULL AND d.id IS NULL

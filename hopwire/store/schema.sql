@@ -83,7 +83,7 @@ CREATE TABLE deliveries (
     state      TEXT NOT NULL          -- delivery.Delivery as JSON: everything that advance() knows
 );
 -- What is due is the outbox: an index over the few rows that wait, not a table of its own.
-CREATE INDEX deliveries_due ON deliveries (connector, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX deliveries_due ON deliveries (connector, due_at, id) WHERE due_at IS NOT NULL;
 CREATE INDEX deliveries_timer ON deliveries (timer_at) WHERE timer_at IS NOT NULL;
 CREATE INDEX deliveries_in_doubt ON deliveries (recipient) WHERE in_doubt = 1;
 
@@ -110,6 +110,7 @@ CREATE TABLE receipts (
     message_id  BIGINT                -- NULL: nobody knows yet what it belongs to
 );
 CREATE INDEX receipts_unmatched ON receipts (provider_id) WHERE message_id IS NULL;
+CREATE INDEX receipts_waiting ON receipts (received_at, id) WHERE message_id IS NULL;
 
 -- Every movement of money, only ever added to. balance = sum(topup) - sum(charge);
 -- reserved = sum(reserve) - sum(charge) - sum(release). Amounts are positive, but for a correcting top-up.

@@ -17,6 +17,19 @@ from hopwire.store import sql
 from hopwire.store.engine import Row, T
 
 BUSY_TIMEOUT_S = 0.5
+UNUSABLE = {  # primary result codes, https://www.sqlite.org/rescode.html; the others are bugs of ours
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_READONLY,
+}
 
 
 class SqliteTx:
@@ -49,18 +62,10 @@ class SqliteEngine:
 
     def __init__(self, path: Path) -> None:
         """Open the file, and create it and its folder where there is none."""
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._connection = sqlite3.connect(
-                path,
-                timeout=BUSY_TIMEOUT_S,
-                isolation_level=None,
-                cached_statements=256,
-                check_same_thread=False,
-            )
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", "cache_size=-32000"):
-                self._connection.execute(f"PRAGMA {pragma}")
-        except sqlite3.Error as exc:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = _connect(path)
+        except (OSError, sqlite3.Error) as exc:
             raise Unavailable from exc
         self._tx = SqliteTx(self._connection)
         self._on_wake: Callable[[], None] = lambda: None
@@ -68,24 +73,26 @@ class SqliteEngine:
     async def write(self, work: Callable[[SqliteTx], T]) -> T:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
+            self._tx.woken = False
             result = work(self._tx)
             self._connection.execute("COMMIT")
         except BaseException as exc:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            if isinstance(exc, sqlite3.OperationalError):  # locked, full, unreadable
+            if _unusable(exc):
                 raise Unavailable from exc
             raise
         if self._tx.woken:
-            self._tx.woken = False
             self._on_wake()
         return result
 
     async def read(self, work: Callable[[SqliteTx], T]) -> T:
         try:
             return work(self._tx)
-        except sqlite3.OperationalError as exc:
-            raise Unavailable from exc
+        except sqlite3.Error as exc:
+            if _unusable(exc):
+                raise Unavailable from exc
+            raise
 
     async def listen(self, on_wake: Callable[[], None]) -> None:
         self._on_wake = on_wake  # nobody else works on the file
@@ -93,3 +100,20 @@ class SqliteEngine:
 
     async def close(self) -> None:
         self._connection.close()
+
+
+def _unusable(exc: BaseException) -> bool:
+    return getattr(exc, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF in UNUSABLE
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, timeout=BUSY_TIMEOUT_S, isolation_level=None, cached_statements=256, check_same_thread=False
+    )
+    try:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", "cache_size=-32000"):
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,39 @@
+"""How many messages a second go the whole way: request, commit, submit_sm, answer, receipt on disk.
+
+The time is from the first request until every message is final in the database.
+"""
+
+import argparse
+import sys
+import time
+
+from bench.report import Report, database, main, options, report
+from bench.rig import rig
+
+START_S = 60  # for everything around the measurement
+SLOWEST = 100  # messages a second, below which it is given up
+
+
+async def deliver(args: argparse.Namespace) -> Report:
+    """One measurement."""
+    async with rig(database(args), far_end=True) as gateway:
+        before = gateway.usage()
+        replies = await gateway.load(args.connections, messages=args.messages)
+        await gateway.all_final(replies.accepted)
+        ended_at = time.monotonic()
+        after = gateway.usage()
+        figures = report(gateway, args, replies, ended_at - replies.began_at, before, after)
+        finals = await gateway.finals()
+    return {"bench": "deliver", **figures, "finals": finals}
+
+
+def _options() -> argparse.Namespace:
+    parser = options("Messages per second that go the whole way.")
+    parser.add_argument("--messages", type=int, default=10_000, help="how many to send (10000)")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    args = _options()
+    limit_s = START_S + args.messages / SLOWEST
+    sys.exit(main(lambda: deliver(args), limit_s=limit_s, as_json=args.json))

@@ -1,0 +1,102 @@
+"""What processes cost: CPU time and peak memory of everything this process has started, by title.
+
+Rule: the kernel is asked (/proc, so Linux only), never the process that is measured.
+"""
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+PROC = Path("/proc")
+
+
+class Usage(NamedTuple):
+    """What one process has used since it began."""
+
+    title: str  # "hopwire: gateway"
+    cpu_s: float  # user and system time
+    peak_mb: float  # most memory that was resident at a time
+
+
+def descendants() -> dict[int, Usage]:
+    """Every process that this one started, and those they started, by its id."""
+    parents = dict(_parents())
+    ours = (pid for pid in parents if os.getpid() in _ancestors(pid, parents))
+    return {pid: use for pid in ours if (use := _usage(pid))}
+
+
+def servers(name: str) -> dict[int, Usage]:
+    """Every process of the machine whose command is called `name`, together under that title."""
+    uses = {pid: _usage(pid) for pid, _ in _parents() if _read(pid, "comm").strip() == name}
+    return {pid: use._replace(title=name) for pid, use in uses.items() if use}
+
+
+def cpu_by_title(before: Mapping[int, Usage], after: Mapping[int, Usage]) -> dict[str, float]:
+    """CPU seconds used between two looks, by title."""
+    spent: dict[str, float] = {}
+    for pid, use in after.items():
+        earlier = before[pid].cpu_s if pid in before else 0.0
+        spent[use.title] = spent.get(use.title, 0.0) + use.cpu_s - earlier
+    return spent
+
+
+def peak_by_title(after: Mapping[int, Usage]) -> dict[str, float]:
+    """Peak memory in megabytes by title; of several the largest, for they share pages."""
+    peaks: dict[str, float] = {}
+    for use in after.values():
+        peaks[use.title] = max(use.peak_mb, peaks.get(use.title, 0.0))
+    return peaks
+
+
+def fsync_ms(folder: Path) -> float:
+    """What it costs to get 4 KiB onto the disk that holds `folder`: the median of 50 times."""
+    path = folder / "fsync"
+    with path.open("wb", buffering=0) as file:
+        times = [_timed_fsync(file.fileno()) for _ in range(50)]
+    path.unlink()
+    return median(times) * 1000
+
+
+def _timed_fsync(fd: int) -> float:
+    began = time.perf_counter()
+    os.pwrite(fd, bytes(4096), 0)
+    os.fsync(fd)
+    return time.perf_counter() - began
+
+
+def _parents() -> Iterator[tuple[int, int]]:
+    for entry in PROC.iterdir():
+        if entry.name.isdigit() and (fields := _stat(int(entry.name))):
+            yield int(entry.name), int(fields[1])
+
+
+def _ancestors(pid: int, parents: Mapping[int, int]) -> Iterator[int]:
+    while pid := parents.get(pid, 0):
+        yield pid
+
+
+def _usage(pid: int) -> Usage | None:
+    fields, peak = _stat(pid), _peak_mb(pid)
+    title = _read(pid, "cmdline").replace("\0", " ").strip()
+    return Usage(title, (int(fields[11]) + int(fields[12])) / _TICKS, peak) if fields and title else None
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of proc_pid_stat(5) from the third on, since the second may hold spaces."""
+    return _read(pid, "stat").rpartition(")")[2].split()
+
+
+def _peak_mb(pid: int) -> float:
+    lines = (line for line in _read(pid, "status").splitlines() if line.startswith("VmHWM:"))
+    return int(next(lines, "VmHWM: 0 kB").split()[1]) / 1024
+
+
+def _read(pid: int, name: str) -> str:
+    try:
+        return (PROC / str(pid) / name).read_text(errors="replace")
+    except OSError:  # it has ended
+        return ""

@@ -1,0 +1,185 @@
+"""What the store keeps, as dataclasses and as rows: the one place that knows both."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from hopwire.delivery import Charge, Delivery, Release, Reported, Submit
+from hopwire.model import (
+    Account,
+    Fault,
+    Handover,
+    Outcome,
+    Receipt,
+    SendRequest,
+    SmsContent,
+    Status,
+    ViberContent,
+)
+from hopwire.store.engine import Row
+
+_encode = msgspec.json.Encoder().encode
+_decode_delivery = msgspec.json.Decoder(Delivery).decode
+_decode_sms: msgspec.json.Decoder[SmsContent] = msgspec.json.Decoder(SmsContent)
+_decode_viber: msgspec.json.Decoder[ViberContent] = msgspec.json.Decoder(ViberContent)
+
+
+class Order(NamedTuple):
+    """A request that has been planned and may be accepted, if the account can pay for it."""
+
+    account: Account
+    request: SendRequest
+    delivery: Delivery
+    accepted_at: int
+
+    @property
+    def price(self) -> int:
+        return sum(rung.plan.price for rung in self.delivery.rungs)
+
+
+class Kept(NamedTuple):
+    """A delivery as it stands in its row."""
+
+    id: int
+    account_id: int
+    recipient: str
+    status_at: int
+    worker: str
+    delivery: Delivery
+
+
+class KeptReceipt(NamedTuple):
+    """A receipt that has not found its message."""
+
+    id: int
+    received_at: int
+    connector: str
+    provider_id: str
+    recipient: str
+    outcome: int
+    code: str
+    fault: str
+
+
+class Place(NamedTuple):
+    """A part of a step of a message."""
+
+    message_id: int
+    step: int
+    part: int
+
+
+class Standing(NamedTuple):
+    """What `receive` tells of a message."""
+
+    status: Status
+    status_at: int
+
+
+class Overview(NamedTuple):
+    """What the phone page tells of a message."""
+
+    id: int
+    status: Status
+    recipient: str
+    provider_ids: list[str]
+
+
+# ---- into rows
+
+
+def plain(text: str) -> str:
+    """Text of a stranger as both engines can keep it: PostgreSQL takes every character but NUL."""
+    return text.replace("\0", "\ufffd")
+
+
+def message_row(message_id: int, order: Order) -> Row:
+    account, request, delivery, at = order
+    send_at = delivery.due_at if delivery.due_at is not None else at
+    return (
+        message_id, account.id, at, send_at, request.recipient, int(account.transactional),
+        request.sms_sender, _text(request.sms), request.viber_sender, _text(request.viber),
+    )  # fmt: skip
+
+
+def _text(content: SmsContent | ViberContent | None) -> str | None:
+    return None if content is None else _encode(content).decode()
+
+
+def delivery_row(message_id: int, order: Order) -> Row:
+    d = order.delivery
+    return (
+        message_id, order.account.id, order.request.recipient, int(d.status), order.accepted_at,
+        d.connector, d.due_at, d.timer_at, "", 0, _encode(d).decode(),
+    )  # fmt: skip
+
+
+def reservation_rows(message_id: int, order: Order) -> list[Row]:
+    return [
+        (order.accepted_at, order.account.id, "reserve", rung.plan.price, message_id, step)
+        for step, rung in enumerate(order.delivery.rungs)
+        if rung.plan.price
+    ]
+
+
+def save_row(one: Kept) -> Row:
+    d = one.delivery
+    return (
+        int(d.status), one.status_at, d.connector, d.due_at, d.timer_at,
+        one.worker, int(d.in_doubt), _encode(d).decode(), one.id,
+    )  # fmt: skip
+
+
+def receipt_row(r: Receipt, place: Place | None, now: int) -> Row:
+    return (
+        now, r.connector, plain(r.provider_id), plain(r.recipient), int(r.outcome), plain(r.code),
+        str(r.fault), plain(r.raw), place.message_id if place else None,
+    )  # fmt: skip
+
+
+def ledger_row(at: int, message_id: int, account_id: int, action: Charge | Release) -> Row:
+    kind = "charge" if isinstance(action, Charge) else "release"
+    return at, account_id, kind, action.amount, message_id, action.step
+
+
+# ---- out of rows
+
+
+def kept_by_id(rows: Iterable[Row]) -> dict[int, Kept]:
+    """Message id -> its delivery, in the order of the rows."""
+    return {row[0]: Kept._make((*row[:5], _decode_delivery(row[5]))) for row in rows}
+
+
+def handovers(one: Kept, message: Row, submit: Submit) -> list[Handover]:
+    """The parts that are to be submitted."""
+    _, transactional, sms_sender, sms, viber_sender, viber = message
+    rung = one.delivery.rungs[submit.step]
+    viber_step = rung.plan.channel == "viber"
+    content = _decode_viber.decode(viber) if viber_step else _decode_sms.decode(sms)
+    return [
+        Handover(
+            message_id=one.id,
+            step=submit.step,
+            part=part,
+            parts=rung.plan.parts,
+            recipient=one.recipient,
+            sender=viber_sender if viber_step else sms_sender,
+            content=content,
+            lifetime_s=rung.plan.lifetime_s,
+            transactional=bool(transactional),
+            repeated=rung.parts[part].repeated,
+        )
+        for part in submit.parts
+    ]
+
+
+def reported(place: Place, r: Receipt | KeptReceipt) -> tuple[int, Reported]:
+    """What a receipt changes."""
+    return place.message_id, Reported(place.step, place.part, Outcome(r.outcome), r.code, Fault(r.fault))
+
+
+def overview(row: Row) -> Overview:
+    message_id, recipient, status, state = row
+    parts = (part for rung in _decode_delivery(state).rungs for part in rung.parts)
+    return Overview(message_id, Status(status), recipient, [p.provider_id for p in parts if p.provider_id])

@@ -1,0 +1,140 @@
+"""What several files share: an empty store on each engine, and orders to put into it.
+
+PostgreSQL comes from HOPWIRE_TEST_POSTGRES, a URL whose user may create databases.
+"""
+
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from hopwire.delivery import plan_delivery
+from hopwire.model import Account, SendRequest, SmsText, Step, ViberText
+from hopwire.store import Order, Store, sql
+from hopwire.store.directory import Directory
+from hopwire.store.migrate import open_store
+
+NOW = 1_800_000_000_000
+VIBER = Step(
+    channel="viber", connector="viber", parts=1, part_price=300, charge_on="delivered", lifetime_s=600
+)
+SMS = Step(channel="sms", connector="smsc", parts=1, part_price=500, charge_on="taken", lifetime_s=3600)
+
+
+class Postgres:
+    """A server, and databases on it that live as long as a test."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection = psycopg.connect(url, autocommit=True)
+
+    @contextmanager
+    def database(self, template: str = "template1") -> Iterator[str]:
+        """The URL of a new database."""
+        name = f"hopwire_{uuid4().hex}"
+        self.run(f"CREATE DATABASE {name} TEMPLATE {template}")
+        try:
+            yield urlsplit(self._url)._replace(path=f"/{name}").geturl()
+        finally:
+            self.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def run(self, statement: str) -> None:
+        self._connection.execute(statement.encode())
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    url = os.environ.get("HOPWIRE_TEST_POSTGRES")
+    if not url:
+        missing = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        missing("HOPWIRE_TEST_POSTGRES is not set: the URL of a PostgreSQL server to create databases on")
+    server = Postgres(url)
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def template(postgres: Postgres) -> Iterator[str]:
+    """The name of a database with the current schema, to make copies of."""
+    with postgres.database() as url:
+        with psycopg.connect(url) as connection:
+            for statement in sql.script("schema.sql", sql.POSTGRES):
+                connection.execute(statement.encode())
+        yield urlsplit(url).path[1:]
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres, template: str) -> Iterator[str]:
+    """An empty store on PostgreSQL."""
+    with postgres.database(template) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """An empty store on each engine."""
+    if request.param == "postgres":
+        url: str = request.getfixturevalue("postgres_url")
+        return url
+    return f"sqlite:{request.getfixturevalue('tmp_path')}/hopwire.db"
+
+
+@pytest.fixture
+async def store(store_url: str) -> AsyncIterator[Store]:
+    store = await open_store(store_url)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def directory(store: Store) -> Directory:
+    return Directory(store.engine)
+
+
+@pytest.fixture
+async def account(directory: Directory) -> Account:
+    return await open_account(directory, money=1_000_000)
+
+
+def run_sql(url: str, statement: str) -> list[Any]:
+    """What a statement answers on a connection of its own, beside the store's."""
+    if url.startswith("sqlite:"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:"), isolation_level=None)) as connection:
+            return connection.execute(statement).fetchall()
+    with psycopg.connect(url, autocommit=True) as server:
+        cursor = server.execute(statement.encode())
+        return cursor.fetchall() if cursor.description else []
+
+
+async def open_account(
+    directory: Directory, money: int = 0, login: str = "shop", charge_sms_on: str = "taken"
+) -> Account:
+    """A new account with this much money, in millionths."""
+    account_id = await directory.create_account(login, "", NOW, charge_sms_on=charge_sms_on)
+    assert account_id is not None
+    if money:
+        await directory.top_up(account_id, money, "", NOW)
+    return next(account for account in await directory.accounts() if account.id == account_id)
+
+
+def order(account: Account, *steps: Step, to: str = "380501112233", send_at: int | None = None) -> Order:
+    """An order accepted at NOW; without steps it goes by Viber, then by SMS."""
+    request = SendRequest(
+        recipient=to,
+        sms=SmsText(text="hello"),
+        sms_sender="Shop",
+        viber=ViberText(text="hello"),
+        viber_sender="Shop",
+        send_at=send_at,
+    )
+    delivery = plan_delivery(steps or (VIBER, SMS), send_at if send_at is not None else NOW)
+    return Order(account, request, delivery, NOW)

@@ -1,0 +1,211 @@
+"""The measuring programs measure: every figure is there and makes sense. How large it is, is not asserted."""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import load, measure
+from bench.report import BenchError, report
+from bench.rig import Rig
+from hopwire import phone
+from hopwire.simulators.scenario import OTHERWISE, scenario
+from hopwire.web import http_php_request as request
+
+ROOT = Path(__file__).parent.parent
+FIGURES = {"bench", "rate", "p50_ms", "p99_ms", "cpu_s_per_1000", "peak_rss_mb", "messages"} | {
+    "seconds", "connections", "engine", "fsync",
+}  # fmt: skip
+
+
+def started(*words: str, folder: Path) -> subprocess.Popen[str]:
+    env = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
+    return subprocess.Popen(
+        [sys.executable, "-m", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=env,
+    )
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def engine(request: pytest.FixtureRequest) -> str:
+    if request.param == "postgres" and not os.environ.get("HOPWIRE_TEST_POSTGRES"):
+        pytest.skip("HOPWIRE_TEST_POSTGRES names no database")
+    name: str = request.param
+    return name
+
+
+def figures(folder: Path, *words: str) -> dict[str, Any]:
+    """What a run says; it leaves nothing behind."""
+    run = started(*words, "--json", folder=folder)
+    out, err = run.communicate()
+    assert (run.returncode, err) == (0, "")
+    assert list(folder.iterdir()) == []
+    said: dict[str, Any] = json.loads(out)
+    return said
+
+
+def assert_sane(said: dict[str, Any], engine: str, processes: set[str]) -> None:
+    assert set(said) >= FIGURES
+    assert said["engine"] == engine
+    assert said["rate"] > 0
+    assert 0 < said["p50_ms"] <= said["p99_ms"]
+    assert set(said["cpu_s_per_1000"]) == set(said["peak_rss_mb"]) >= processes
+    assert all(s >= 0 for s in said["cpu_s_per_1000"].values())
+    assert all(mb > 1 for mb in said["peak_rss_mb"].values())
+
+
+GATEWAY = {"sqlite": {"hopwire: gateway"}, "postgres": {"hopwire: web 1", "hopwire: worker 1"}}
+
+
+# ---- whole runs
+
+
+def test_accept_tells_its_figures(engine: str, tmp_path: Path) -> None:
+    said = figures(tmp_path, "bench.accept", "--seconds", "1", "--connections", "8", "--engine", engine)
+    assert_sane(said, engine, {"bench: load"} | GATEWAY[engine])
+    assert said["messages"] >= 8
+    assert said["delivering"] is False
+
+
+def test_accept_can_deliver_meanwhile(tmp_path: Path) -> None:
+    said = figures(tmp_path, "bench.accept", "--seconds", "0.5", "--deliver")
+    assert_sane(said, "sqlite", {"bench: load", "bench: smsc", "hopwire: gateway"})
+    assert said["delivering"] is True
+
+
+def test_deliver_waits_until_every_message_is_final(engine: str, tmp_path: Path) -> None:
+    said = figures(tmp_path, "bench.deliver", "--messages", "300", "--engine", engine)
+    assert_sane(said, engine, {"bench: load", "bench: smsc"} | GATEWAY[engine])
+    assert (said["messages"], said["finals"]) == (300, {"Delivered": 300})
+
+
+def test_an_interrupted_run_leaves_nothing(tmp_path: Path) -> None:
+    run = started("bench.accept", "--seconds", "60", folder=tmp_path)
+    while run.poll() is None and not list(tmp_path.glob("*/hopwire.db-wal")):
+        time.sleep(0.01)  # until it is under way
+    run.send_signal(signal.SIGINT)
+    run.communicate()
+    assert run.returncode == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_postgres_must_be_named(tmp_path: Path) -> None:
+    run = started("bench.accept", "--engine", "postgres", "--database", "", folder=tmp_path)
+    _, err = run.communicate()
+    assert (run.returncode, err) == (
+        1,
+        "bench: --engine postgres needs --database or HOPWIRE_TEST_POSTGRES\n",
+    )
+
+
+@pytest.mark.parametrize("name", ["accept", "deliver"])
+def test_the_commands_start_without_being_installed(name: str, tmp_path: Path) -> None:
+    env = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    run = subprocess.run(
+        [ROOT / "bench" / name, "--help"], env=env, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "--connections" in run.stdout
+
+
+# ---- the load
+
+
+@pytest.fixture(scope="module")
+def call() -> request.Call:
+    before, after = load.request("hw_live_key")
+    line = (before + load.recipient(0) + after).partition(b"\r\n")[0].decode()
+    query = line.removeprefix("GET /api/http.php?").removesuffix(" HTTP/1.1")
+    return request.read(query.encode(), b"", b"")
+
+
+def test_a_request_has_the_twelve_parameters(call: request.Call) -> None:
+    assert (call.command, call.credentials) == ("send", request.Key("hw_live_key"))
+    assert len(call.fields) == 12
+    assert call.fields[b"message"].decode() == load.TEXT
+
+
+def test_every_request_is_for_another_ordinary_number() -> None:
+    numbers = [load.recipient(n).decode() for n in (*range(300), 8_000_000)]
+    assert len(set(numbers)) == len(numbers)
+    for number in numbers:
+        read = phone.parse(number, "UA")
+        assert read is not None
+        assert read.digits == number
+        assert scenario(number) is OTHERWISE
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "body"),
+    [
+        pytest.param(HEAD + b"id:1", b"id:1", id="whole"),
+        pytest.param(HEAD + b"id:", None, id="the body is not all there"),
+        pytest.param(HEAD[:-2], None, id="the head is not all there"),
+    ],
+)
+def test_a_reply_is_read_when_it_has_come_whole(data: bytes, body: bytes | None) -> None:
+    assert load.body(data) == body
+
+
+def test_percentiles_are_of_the_nearest_rank() -> None:
+    times = [n / 1000 for n in range(1, 102)]
+    assert load.percentile_ms(times, 50) == pytest.approx(51)
+    assert load.percentile_ms(times, 99) == pytest.approx(100)
+    assert load.percentile_ms([], 99) == 0
+
+
+# ---- what it costs
+
+
+@pytest.fixture
+def child() -> Iterator[int]:
+    code = "import setproctitle; setproctitle.setproctitle('bench: child'); print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process.pid
+        process.kill()
+
+
+def test_what_this_process_has_started_is_found_by_its_title(child: int) -> None:
+    used = measure.descendants()
+    assert used[child].title == "bench: child"
+    assert used[child].cpu_s >= 0
+    assert used[child].peak_mb > 1
+    assert os.getpid() not in used
+
+
+def test_cost_is_what_was_used_between_two_looks() -> None:
+    before = {1: measure.Usage("web 1", 1.0, 10.0)}
+    after = {
+        1: measure.Usage("web 1", 3.0, 20.0),
+        2: measure.Usage("postgres", 0.5, 30.0),
+        3: measure.Usage("postgres", 0.25, 40.0),
+    }
+    assert measure.cpu_by_title(before, after) == {"web 1": 2.0, "postgres": 0.75}
+    assert measure.peak_by_title(after) == {"web 1": 20.0, "postgres": 40.0}
+
+
+def test_a_refusal_makes_the_figures_worthless() -> None:
+    replies = load.Replies(
+        accepted=9, refused=1, refusal="errors:Not enough money", began_at=0, ended_at=1, p50_ms=1, p99_ms=1
+    )
+    with pytest.raises(BenchError, match="Not enough money"):
+        report(Rig.__new__(Rig), argparse.Namespace(connections=1), replies, 1.0, {}, {})

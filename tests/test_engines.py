@@ -1,0 +1,259 @@
+"""The two engines: what is on disk, what is undone, and how a database that cannot be used comes back."""
+
+import asyncio
+import re
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import NOW, open_account, order, run_sql
+
+from hopwire.errors import Unavailable
+from hopwire.model import Account
+from hopwire.store import Store
+from hopwire.store.directory import Directory
+from hopwire.store.engine import Tx
+from hopwire.store.migrate import open_engine, open_store
+from hopwire.store.postgres import PostgresEngine
+from hopwire.store.sqlite import SqliteEngine
+
+TERMINATE = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+LISTENERS = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+
+
+async def in_order(store: Store, messages: int) -> bool:
+    """So many messages are kept, each of them whole."""
+    directory = Directory(store.engine)
+    assert not any((await directory.fsck()).values())
+    (account,) = await directory.accounts()
+    return (await store.backlog(NOW))[0] == messages and account.reserved == 800 * messages
+
+
+# ---- both
+
+
+async def test_a_transaction_that_fails_leaves_nothing_and_wakes_nobody(
+    store: Store, directory: Directory, account: Account
+) -> None:
+    woken = asyncio.Event()
+    store.listen(woken.set)
+
+    def work(tx: Tx) -> None:
+        tx.run("top_up", id=account.id, amount=5)
+        tx.wake()
+        raise LookupError
+
+    await asyncio.sleep(0)
+    with pytest.raises(LookupError):
+        await store.engine.write(work)
+    await directory.top_up(account.id, 1, "", NOW)
+    assert [one.balance for one in await directory.accounts()] == [1_000_001]
+    assert not woken.is_set()
+
+
+INDEXED: list[tuple[str, dict[str, Any]]] = [
+    ("lock_funds", {"ids": [1]}),
+    ("claim", {"connector": "smsc", "now": NOW, "n": 10}),
+    ("load_messages", {"ids": [1, 2]}),
+    ("due_timers", {"now": NOW, "n": 10}),
+    ("load_deliveries", {"ids": [1, 2]}),
+    ("orphans", {"worker": "w1"}),
+    ("in_doubt_to", {"recipients": ["1", "2"]}),
+    ("find_handles", {"provider_ids": ["1", "2"]}),
+    ("unmatched_receipts_for", {"provider_ids": ["1", "2"]}),
+    ("unmatched_receipts", {"at": NOW, "id": 0, "n": 10}),
+    ("forget_unmatched_receipts", {"before": NOW}),
+    ("statuses", {"ids": [1, 2], "account_id": 1}),
+    ("latest_deliveries", {"n": 10, "after": 0}),
+    ("unfinished", {"now": NOW}),
+    ("account_by_login", {"login": "x"}),
+    ("account_by_key", {"digest": "x"}),
+]
+IN_ORDER = {"claim", "due_timers", "unmatched_receipts"}  # read in the order of an index, up to the limit
+
+
+def sqlite_plan(tx: Any, name: str, params: dict[str, Any]) -> str:
+    lists = {key: "[]" for key, value in params.items() if isinstance(value, list)}
+    rows = tx._connection.execute(f"EXPLAIN QUERY PLAN {tx._statements[name].named}", params | lists)
+    return "\n".join(row[3] for row in rows)
+
+
+def postgres_plan(tx: Any, name: str, params: dict[str, Any]) -> str:
+    rows = tx._cursor.execute(f"EXPLAIN {tx._statements[name].named}", params)
+    return "\n".join(row[0] for row in rows)
+
+
+@pytest.mark.parametrize(("name", "params"), INDEXED, ids=[name for name, _ in INDEXED])
+async def test_no_query_on_the_way_reads_a_table_from_end_to_end(
+    store: Store, name: str, params: dict[str, Any]
+) -> None:
+    explain = sqlite_plan if isinstance(store.engine, SqliteEngine) else postgres_plan
+    plan = await store.engine.write(lambda tx: explain(tx, name, params))
+    assert not re.search(r"Seq Scan|SCAN (?!json_each)\w+$", plan, re.MULTILINE), plan
+    if name in IN_ORDER:
+        assert not re.search(r"Sort|TEMP B-TREE", plan), plan
+
+
+# ---- SQLite
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "hopwire.db"
+
+
+@pytest.fixture
+async def filed(path: Path) -> Any:
+    store = await open_store(f"sqlite:{path}")
+    await open_account(Directory(store.engine), money=1_000_000)
+    yield store
+    await store.close()
+
+
+async def customer(store: Store) -> Account:
+    return (await Directory(store.engine).accounts())[0]
+
+
+async def test_sqlite_writes_a_log_ahead_and_syncs_every_commit(filed: Store) -> None:
+    assert isinstance(filed.engine, SqliteEngine)
+    pragmas = ("journal_mode", "synchronous")
+    connection = filed.engine._connection
+    values = [connection.execute(f"PRAGMA {pragma}").fetchone()[0] for pragma in pragmas]
+    assert values == ["wal", 2]  # 2 is FULL
+
+
+async def test_a_file_locked_by_another_process_is_unavailable_until_it_is_free(
+    filed: Store, path: Path
+) -> None:
+    account = await customer(filed)
+    await filed.admit([order(account)])
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Unavailable):
+            await filed.admit([order(account)])
+        assert await in_order(filed, messages=1)  # it can still be read
+        other.execute("ROLLBACK")
+    await filed.admit([order(account)])
+    assert await in_order(filed, messages=2)
+
+
+async def test_a_full_disk_is_unavailable_until_there_is_room(filed: Store) -> None:
+    assert isinstance(filed.engine, SqliteEngine)
+    account = await customer(filed)
+    connection = filed.engine._connection
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {pages + 20}")
+    accepted = 0
+    with pytest.raises(Unavailable):
+        for _ in range(1000):
+            await filed.admit([order(account)])
+            accepted += 1
+    assert accepted
+    assert await in_order(filed, messages=accepted)
+    connection.execute("PRAGMA max_page_count = 1000000")
+    await filed.admit([order(account)])
+    assert await in_order(filed, messages=accepted + 1)
+
+
+async def test_what_is_accepted_is_there_when_the_file_is_opened_again(filed: Store, path: Path) -> None:
+    await filed.admit([order(await customer(filed))])
+    other = await open_store(f"sqlite:{path}")  # without a goodbye of the first
+    assert await in_order(other, messages=1)
+    await other.close()
+
+
+@pytest.mark.parametrize("content", [None, b"This is no database, but long enough to look like one. " * 100])
+def test_a_file_that_is_no_database_is_unavailable(path: Path, content: bytes | None) -> None:
+    path.write_bytes(content or b"")
+    with pytest.raises(Unavailable):
+        open_engine(f"sqlite:{path if content else path / 'below'}")
+
+
+# ---- PostgreSQL
+
+
+@pytest.fixture
+async def served(postgres_url: str) -> Any:
+    store = await open_store(postgres_url)
+    await open_account(Directory(store.engine), money=1_000_000)
+    yield store
+    await store.close()
+
+
+async def test_connections_that_died_while_they_lay_idle_are_replaced(
+    served: Store, postgres_url: str
+) -> None:
+    account = await customer(served)
+    for _ in range(3):
+        await asyncio.gather(*(served.admit([order(account)]) for _ in range(4)))
+        run_sql(postgres_url, TERMINATE)
+    assert await in_order(served, messages=12)
+
+
+async def test_a_connection_lost_midway_leaves_nothing(served: Store, postgres_url: str) -> None:
+    def work(tx: Tx) -> None:
+        tx.run("top_up", id=1, amount=5)
+        run_sql(postgres_url, TERMINATE)
+        tx.run("top_up", id=1, amount=5)
+
+    with pytest.raises(Unavailable):
+        await served.engine.write(work)
+    assert (await customer(served)).balance == 1_000_000  # and it can be used again
+
+
+async def test_a_server_that_is_not_there_is_unavailable() -> None:
+    engine = PostgresEngine("postgresql://nobody@127.0.0.1:1/none")
+    with pytest.raises(Unavailable):
+        await engine.read(lambda tx: tx.all("accounts"))
+    await engine.close()
+
+
+async def test_a_deadlock_is_tried_again(served: Store) -> None:
+    directory = Directory(served.engine)
+    await open_account(directory, login="other")
+    both_hold_one = threading.Barrier(2)
+
+    def cross(first: int, second: int) -> Any:
+        tried: list[Tx] = []
+
+        def work(tx: Tx) -> int:
+            tried.append(tx)
+            tx.run("top_up", id=first, amount=1)
+            if len(tried) == 1:
+                both_hold_one.wait(timeout=30)
+            tx.run("top_up", id=second, amount=1)
+            return len(tried)
+
+        return served.engine.write(work)
+
+    assert sorted(await asyncio.gather(cross(1, 2), cross(2, 1))) == [1, 2]
+    assert [account.balance for account in await directory.accounts()] == [1_000_002, 2]
+
+
+async def listening(url: str) -> None:
+    while not run_sql(url, LISTENERS):  # noqa: ASYNC110 - nobody tells us
+        await asyncio.sleep(0.02)
+
+
+async def test_one_process_wakes_another_also_after_the_server_went_away(
+    served: Store, postgres_url: str
+) -> None:
+    account = await customer(served)
+    woken = asyncio.Event()
+    other = await open_store(postgres_url)
+    other.listen(woken.set)
+    await listening(postgres_url)
+    await served.admit([order(account)])
+    await woken.wait()
+    run_sql(postgres_url, TERMINATE)
+    await listening(postgres_url)
+    woken.clear()
+    await served.admit([order(account)])
+    await woken.wait()
+    await other.close()

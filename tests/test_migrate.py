@@ -1,0 +1,98 @@
+"""A database comes to the schema of this version, from nothing or from an older one."""
+
+import asyncio
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from conftest import Postgres, open_account, run_sql
+
+from hopwire.store import Store, sql
+from hopwire.store.directory import Directory
+from hopwire.store.migrate import SchemaError, open_engine, open_store, upgrade
+
+CURRENT = max(sql.migrations(), default=1)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database without tables, on each engine."""
+    if request.param == "sqlite":
+        yield f"sqlite:{request.getfixturevalue('tmp_path')}/below/hopwire.db"
+    else:
+        server: Postgres = request.getfixturevalue("postgres")
+        with server.database() as url:
+            yield url
+
+
+async def migrate(url: str) -> tuple[int, int]:
+    engine = open_engine(url)
+    try:
+        return await upgrade(engine)
+    finally:
+        await engine.close()
+
+
+async def test_an_empty_database_gets_the_schema_and_a_current_one_stays(empty_url: str) -> None:
+    assert await migrate(empty_url) == (0, CURRENT)
+    assert await migrate(empty_url) == (CURRENT, CURRENT)
+    store = await open_store(empty_url)
+    assert await Directory(store.engine).accounts() == []
+    await store.close()
+
+
+async def test_a_database_of_a_newer_program_is_left_alone(store: Store, store_url: str) -> None:
+    run_sql(store_url, "UPDATE meta SET value = '9999' WHERE name = 'schema_version'")
+    with pytest.raises(SchemaError, match=f"schema version 9999, this program knows {CURRENT}"):
+        await open_store(store_url)
+    assert run_sql(store_url, "SELECT value FROM meta") == [("9999",)]
+
+
+@pytest.fixture
+def next_version(monkeypatch: pytest.MonkeyPatch) -> int:
+    """A program with one migration more than ours."""
+    version, text, name = CURRENT + 1, sql._text, "migrations/made_up.sql"
+    script = "ALTER TABLE accounts ADD COLUMN shoe_size BIGINT;\nUPDATE accounts SET shoe_size = 44;"
+    monkeypatch.setattr(sql, "_text", lambda asked: script if asked == name else text(asked))
+    monkeypatch.setattr(sql, "migrations", lambda: {version: name})
+    return version
+
+
+async def test_an_older_database_is_migrated_and_keeps_what_is_in_it(
+    store: Store, store_url: str, next_version: int
+) -> None:
+    await open_account(Directory(store.engine), money=5)
+    assert await migrate(store_url) == (CURRENT, next_version)
+    assert await migrate(store_url) == (next_version, next_version)
+    assert run_sql(store_url, "SELECT balance, shoe_size FROM accounts") == [(5, 44)]
+
+
+async def test_a_migration_that_fails_leaves_the_database_as_it_was(
+    store: Store, store_url: str, next_version: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = sql._text
+    monkeypatch.setattr(sql, "_text", lambda name: f"{text(name)}; SELECT 1 FROM nothing;")  # noqa: S608
+    with pytest.raises(Exception, match="nothing"):
+        await migrate(store_url)
+    assert run_sql(store_url, "SELECT value FROM meta") == [(str(CURRENT),)]
+    with pytest.raises(Exception, match="shoe_size"):
+        run_sql(store_url, "SELECT shoe_size FROM accounts")
+
+
+async def test_several_processes_may_migrate_at_once(postgres: Postgres) -> None:
+    with postgres.database() as url:
+        versions = await asyncio.gather(*(migrate(url) for _ in range(4)))
+    assert sorted(versions) == [(0, CURRENT)] + [(CURRENT, CURRENT)] * 3
+
+
+@pytest.mark.parametrize(
+    ("name", "version"), [("0002_more.sql", 2), ("0117_x.sql", 117), ("2_x.sql", None), ("0003.txt", None)]
+)
+def test_a_migration_is_known_by_its_number(
+    name: str, version: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "migrations").mkdir()
+    (tmp_path / "migrations" / name).write_text("")
+    monkeypatch.setattr(resources, "files", lambda package: tmp_path)
+    assert sql.migrations() == ({version: f"migrations/{name}"} if version else {})

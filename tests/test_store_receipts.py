@@ -1,0 +1,143 @@
+"""Receipts find their messages: by the provider's id, before its answer or after, and by the number."""
+
+import pytest
+from conftest import NOW, SMS, open_account, order, run_sql
+from msgspec.structs import replace
+from test_store import TO, admit, answered, claim, money, status, submit
+
+from hopwire.model import Account, Fault, Never, Outcome, Receipt, Status, Taken, Unknown
+from hopwire.store import RECEIPTS_KEPT_MS, Store
+from hopwire.store.directory import Directory
+
+
+def receipt(
+    provider_id: str, outcome: Outcome = Outcome.DELIVERED, connector: str = "smsc", to: str = ""
+) -> Receipt:
+    return Receipt(
+        connector=connector, provider_id=provider_id, recipient=to, outcome=outcome, code="x", raw=""
+    )
+
+
+async def test_a_receipt_is_charged_once_however_often_it_comes(store: Store, directory: Directory) -> None:
+    account = await open_account(directory, money=1000, charge_sms_on="delivered")
+    (message_id,) = await submit(store, Taken("a1"), order(account, replace(SMS, charge_on="delivered")))
+    assert await money(directory) == (1000, 500)
+    await store.keep_receipts([receipt("a1")] * 2, NOW)
+    await store.keep_receipts([receipt("a1")], NOW)
+    assert await status(store, account, message_id) is Status.DELIVERED
+    assert await money(directory) == (500, 0)
+
+
+async def test_a_receipt_before_the_answer_waits_for_it(store: Store, account: Account) -> None:
+    (message_id,) = await admit(store, order(account, SMS))
+    (handover,) = await claim(store)
+    await store.keep_receipts([receipt("a1", Outcome.PROGRESS), receipt("a1")], NOW)
+    assert await status(store, account, message_id) is Status.SENDING
+    await store.record([answered(handover, Taken("a1"))], NOW)
+    assert await status(store, account, message_id) is Status.DELIVERED
+    assert await store.match_receipts(10, NOW) == 0
+
+
+async def test_another_connectors_receipt_with_the_same_id_is_not_meant(
+    store: Store, account: Account
+) -> None:
+    (message_id,) = await admit(store, order(account, SMS))
+    (handover,) = await claim(store)
+    await store.keep_receipts([receipt("a1", connector="viber")], NOW)
+    await store.record([answered(handover, Taken("a1"))], NOW)
+    await store.keep_receipts([receipt("a1", connector="viber")], NOW)
+    assert await store.match_receipts(10, NOW) == 0
+    assert await status(store, account, message_id) is Status.SENT
+
+
+async def test_an_id_used_again_means_the_latest_message(store: Store, account: Account) -> None:
+    first, *_ = await submit(store, Taken("7"), order(account, SMS))
+    second, *_ = await submit(store, Taken("7"), order(account, SMS))
+    await store.keep_receipts([receipt("7")], NOW)
+    assert await status(store, account, first) is Status.SENT
+    assert await status(store, account, second) is Status.DELIVERED
+
+
+async def test_a_receipt_that_nothing_is_known_of_is_kept_for_72_hours(
+    store: Store, store_url: str, account: Account
+) -> None:
+    await submit(store, Taken("a1"), order(account, SMS))
+    await store.keep_receipts([receipt("stranger"), receipt("a1")], NOW)
+    assert await store.forget_receipts(NOW + RECEIPTS_KEPT_MS) == 0
+    assert await store.forget_receipts(NOW + RECEIPTS_KEPT_MS + 1) == 1
+    assert run_sql(store_url, "SELECT provider_id FROM receipts") == [("a1",)]
+
+
+async def test_a_lost_answer_is_learned_from_the_number(store: Store, account: Account) -> None:
+    (message_id,) = await submit(store, Unknown("lost"), order(account, SMS))
+    await store.keep_receipts([receipt("a1", to=TO)], NOW)
+    assert await store.match_receipts(10, NOW) == 1
+    assert await status(store, account, message_id) is Status.DELIVERED
+    await store.keep_receipts([receipt("a1", Outcome.SEEN)], NOW)  # by its id, from now on
+    assert await status(store, account, message_id) is Status.READ
+
+
+async def test_of_several_lost_answers_the_oldest_is_meant(store: Store, account: Account) -> None:
+    """Two receipts with one id mean one message, not the next one, too."""
+    first, second = await submit(store, Unknown("lost"), order(account, SMS), order(account, SMS))
+    await store.keep_receipts([receipt("a1", Outcome.PROGRESS, to=TO), receipt("a1", to=TO)], NOW)
+    assert await store.match_receipts(10, NOW) == 2
+    assert await status(store, account, first) is Status.DELIVERED
+    assert await status(store, account, second) is Status.SENDING
+    await store.keep_receipts([receipt("a2", Outcome.FAILED, to=TO)], NOW)
+    assert await store.match_receipts(10, NOW) == 1
+    assert await status(store, account, second) is Status.FAILED
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        pytest.param(receipt("a1", to="380507654321"), id="another number"),
+        pytest.param(receipt("a1", connector="other", to=TO), id="another connector"),
+        pytest.param(receipt("a1"), id="no number"),
+    ],
+)
+async def test_a_receipt_of_others_does_not_match_by_number(
+    store: Store, account: Account, stranger: Receipt
+) -> None:
+    await submit(store, Unknown("lost"), order(account, SMS))
+    await store.keep_receipts([stranger], NOW)
+    assert await store.match_receipts(10, NOW) == 0
+
+
+async def test_a_receipt_older_than_the_hand_over_does_not_match_by_number(
+    store: Store, account: Account
+) -> None:
+    await store.keep_receipts([receipt("a1", to=TO)], NOW - 1)
+    await submit(store, Unknown("lost"), order(account, SMS))
+    assert await store.match_receipts(10, NOW) == 0
+
+
+async def test_a_number_decides_nothing_while_an_answer_may_still_come(
+    store: Store, account: Account
+) -> None:
+    (lost,) = await submit(store, Unknown("lost"), order(account, SMS))
+    (asked,) = await admit(store, order(account, SMS))
+    (handover,) = await claim(store)
+    await store.keep_receipts([receipt("a2", to=TO)], NOW)
+    assert await store.match_receipts(10, NOW) == 0
+    await store.record([answered(handover, Taken("a2"))], NOW)
+    assert await status(store, account, asked) is Status.DELIVERED
+    assert await status(store, account, lost) is Status.SENDING
+
+
+async def test_many_receipts_of_strangers_do_not_hide_one_of_ours(store: Store, account: Account) -> None:
+    await store.keep_receipts([receipt(f"stranger{n}") for n in range(30)], NOW)
+    (message_id,) = await submit(store, Unknown("lost"), order(account, SMS))
+    await store.keep_receipts([receipt("a1", to=TO)], NOW)
+    assert sum([await store.match_receipts(10, NOW) for _ in range(5)]) == 1
+    assert await status(store, account, message_id) is Status.DELIVERED
+
+
+async def test_characters_that_postgresql_cannot_keep_stop_nothing(store: Store, account: Account) -> None:
+    nul = replace(receipt("a\0", to="3805\0"), code="\0", raw="raw\0")
+    (message_id,) = await submit(store, Taken("b\0"), order(account, SMS))
+    await submit(store, Never("\0", Fault.CONTENT), order(account, SMS))
+    await store.keep_receipts([nul, receipt("b\0")], NOW)
+    await store.match_receipts(10, NOW)
+    assert await status(store, account, message_id) is Status.DELIVERED
