@@ -8,7 +8,8 @@ import pytest
 from conftest import NOW, SMS, VIBER, open_account, order, run_sql
 
 from hopwire.delivery import Answered
-from hopwire.model import ApiKey, Status, Taken
+from hopwire.errors import NotEnoughMoney
+from hopwire.model import Account, ApiKey, Status, Taken
 from hopwire.store import Store
 from hopwire.store.directory import Directory, Price
 from hopwire.store.migrate import open_store
@@ -148,6 +149,14 @@ async def test_books_in_order_have_no_fault(store: Store, directory: Directory) 
 
 EXTRA = "INSERT INTO ledger (at, account_id, kind, amount, message_id, step) SELECT 0, 1"
 SENT = "FROM deliveries WHERE status = 2"
+
+
+async def test_no_more_is_taken_back_than_can_be_spent(directory: Directory, account: Account) -> None:
+    spendable = await directory.top_up(account.id, 1000, "", NOW)
+    with pytest.raises(NotEnoughMoney):
+        await directory.top_up(account.id, -spendable - 1, "", NOW)
+    assert await directory.top_up(account.id, -spendable, "", NOW) == 0
+    assert not any((await directory.fsck()).values())
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ Every change raises the directory's version, by which processes know that what t
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from hopwire.errors import NotEnoughMoney
 from hopwire.model import Account, ApiKey
 from hopwire.store.engine import Engine, Row, Tx
 from hopwire.store.rows import plain
@@ -110,12 +111,17 @@ class Directory:
         return [Price(*row) for row in await self._engine.read(lambda tx: tx.all("prices"))]
 
     async def top_up(self, account_id: int, amount: int, note: str, now: int) -> int:
-        """Add to the balance (or take from it, when negative); what can be spent after that."""
+        """Add to the balance (or take from it, when negative); what can be spent after that.
+
+        Raises NotEnoughMoney when more would be taken than can be spent.
+        """
 
         def work(tx: Tx) -> int:
             tx.run("top_up", id=account_id, amount=amount)
             tx.many("create_top_up_entry", [(now, account_id, amount, note)])
             spendable: int = tx.all("spendable", id=account_id)[0][0]
+            if amount < 0 and spendable < 0:
+                raise NotEnoughMoney
             return spendable
 
         return await self._engine.write(work)

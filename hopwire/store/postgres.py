@@ -25,6 +25,13 @@ from hopwire.store.engine import Row, T
 CHANNEL = "hopwire_due"
 CONNECTIONS = 4
 TRIES = 10
+PATIENCE: dict[str, Any] = {  # seconds until a server that swallows packets counts as gone
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,  # milliseconds
+}
 COPY_FROM_ROWS = 8  # below that, INSERTs in a pipeline cost less than a COPY
 SETTINGS = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off"
 
@@ -99,7 +106,7 @@ class PostgresEngine:
     def _connection(self) -> psycopg.Connection[Row]:
         connection: psycopg.Connection[Row] | None = getattr(self._local, "connection", None)
         if connection is None or connection.closed:
-            connection = psycopg.connect(self._url, autocommit=True, connect_timeout=5)
+            connection = psycopg.connect(self._url, autocommit=True, **PATIENCE)
             connection.prepare_threshold = 2
             self._local.connection = connection
             self._open.append(connection)
@@ -119,7 +126,9 @@ class PostgresEngine:
     async def listen(self, on_wake: Callable[[], None]) -> None:
         while True:
             with contextlib.suppress(psycopg.Error):
-                async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as connection:
+                async with await psycopg.AsyncConnection.connect(
+                    self._url, autocommit=True, **PATIENCE
+                ) as connection:
                     await connection.execute(_sql(f"LISTEN {CHANNEL}"))
                     async for _ in connection.notifies():
                         on_wake()
