@@ -4,7 +4,7 @@ Rule: an id leaves only after the message, its reservation and its first due tim
 """
 
 import asyncio
-import contextlib
+import logging
 import time
 from collections.abc import Mapping
 
@@ -16,6 +16,8 @@ from hopwire.routing import Carrier, Tables, Times
 from hopwire.store import Order, Standing, Store
 from hopwire.store.batch import Batch
 from hopwire.store.directory import Directory
+
+log = logging.getLogger(__name__)
 
 WATCH_S = 0.5  # how soon a revoked key, a new price or a closed account is known everywhere
 
@@ -57,8 +59,12 @@ class Admission:
     async def watch(self) -> None:
         """Keep what is remembered of the directory fresh, until cancelled."""
         while True:
-            with contextlib.suppress(Unavailable):
+            try:
                 await self.refresh()
+            except Unavailable:
+                pass  # what is remembered is the best there is
+            except Exception:  # a bug: what is remembered stays, and is read again at the next turn
+                log.exception("the directory could not be read")
             await asyncio.sleep(WATCH_S)
 
     async def admit(self, account: Account, request: SendRequest, now: int) -> tuple[int, int]:

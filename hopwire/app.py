@@ -8,7 +8,6 @@ ends in order on SIGTERM, or when its standard input closes because the supervis
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import socket
 import sys
@@ -28,9 +27,9 @@ from hopwire.channels.smpp import SmppChannel
 from hopwire.channels.viber import ViberChannel
 from hopwire.config import Config, SmppConnector, ViberConnector
 from hopwire.credentials import Credentials, installation_secret
+from hopwire.errors import Unavailable
 from hopwire.model import Receipt
 from hopwire.routing import Carrier, Times, by_prefix
-from hopwire.simulators.run import run_simulators
 from hopwire.store import Store
 from hopwire.store.batch import Batch
 from hopwire.store.directory import Directory
@@ -44,6 +43,7 @@ from hopwire.worker import Worker
 log = logging.getLogger(__name__)
 
 DRAIN_S = 10
+KEEP_ALIVE_S = 75  # longer than the proxies and clients that reuse connections
 
 
 class Assignment(msgspec.Struct, kw_only=True):
@@ -154,25 +154,25 @@ class _Server(uvicorn.Server):
 
 
 def server(app: App, config: Config, *, tls: bool) -> uvicorn.Server:
-    """An HTTP or HTTPS server, not started yet."""
-    return _Server(
-        uvicorn.Config(
-            app,
-            http=HttpProtocol,
-            ws="none",
-            lifespan="off",
-            loop="none",
-            log_config=None,
-            access_log=False,  # a request line may hold a key, a number, a text
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=DRAIN_S,
-            backlog=2048,
-            ssl_certfile=config.http.tls_certificate if tls else None,
-            ssl_keyfile=config.http.tls_key if tls else None,
-        )
+    """An HTTP or HTTPS server, not started yet; raises OSError for a certificate that cannot be used."""
+    settings = uvicorn.Config(
+        app,
+        http=HttpProtocol,
+        ws="none",
+        lifespan="off",
+        loop="none",
+        log_config=None,
+        access_log=False,  # a request line may hold a key, a number, a text
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=DRAIN_S,
+        backlog=2048,
+        ssl_certfile=config.http.tls_certificate if tls else None,
+        ssl_keyfile=config.http.tls_key if tls else None,
     )
+    settings.load()  # here, where it can fail; a server that fails inside its task would be waited for
+    return _Server(settings)
 
 
 async def run_gateway(assignment: Assignment, stopped: Awaitable[object]) -> None:
@@ -192,6 +192,8 @@ async def run_gateway(assignment: Assignment, stopped: Awaitable[object]) -> Non
 
 async def run_demo_simulators(assignment: Assignment, stopped: Awaitable[object]) -> None:
     """The far ends of the demo, until `stopped`."""
+    from hopwire.simulators.run import run_simulators  # a gateway starts sooner without them
+
     smsc, viber, phone = (socket.socket(fileno=assignment.sockets[n]) for n in ("smsc", "viber", "phone"))
     running = asyncio.ensure_future(run_simulators(smsc, viber, phone, **assignment.simulators))  # type: ignore[arg-type]
     print("ready", flush=True)
@@ -211,17 +213,29 @@ async def _until_stopped(
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    loop.add_reader(0, lambda: stop.set() if not os.read(0, 1024) else None)
+    loop.add_reader(0, _end_with_supervisor, loop, stop)
     await role(a, stop.wait())
+
+
+def _end_with_supervisor(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    """Nothing more is ever written to standard input: what comes is its end."""
+    loop.remove_reader(0)
+    stop.set()
 
 
 def main() -> None:
     """Be what standard input says."""
-    assignment = msgspec.json.decode(sys.stdin.buffer.readline(), type=Assignment)
+    line = sys.stdin.buffer.readline()
+    if not line:
+        return  # the supervisor is gone already
+    assignment = msgspec.json.decode(line, type=Assignment)
     setproctitle(f"hopwire: {assignment.title}")
     logs.configure(assignment.config.log)
     role = run_demo_simulators if assignment.role == "simulators" else run_gateway
-    uvloop.run(_until_stopped(role, assignment))
+    try:
+        uvloop.run(_until_stopped(role, assignment))
+    except Unavailable:
+        sys.exit(f"hopwire: {assignment.title} cannot start, for the database cannot be used")
 
 
 if __name__ == "__main__":

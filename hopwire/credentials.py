@@ -9,6 +9,7 @@ this process, and forgotten when the directory changes.
 import asyncio
 import hashlib
 import hmac
+import os
 import secrets
 import unicodedata
 import zlib
@@ -82,7 +83,10 @@ def _verify(password_hash: str, data: bytes) -> bool:
 
 
 def installation_secret(settings: config.Store) -> bytes:
-    """What keys are hashed with, from wherever the settings say; a missing file is made, mode 0600."""
+    """What keys are hashed with, from wherever the settings say; a missing file is made, mode 0600.
+
+    Raises ConfigError for an empty file.
+    """
     if settings.secret:
         return settings.secret.encode()
     beside = Path(settings.url.partition(":")[2]).parent / "secret"
@@ -95,9 +99,14 @@ def _read_or_make(path: Path) -> bytes:
         with path.open("x") as file:
             path.chmod(0o600)
             file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(file.fileno())  # without it every key there is would be lost
     except FileExistsError:
         pass
-    return path.read_text().strip().encode()
+    secret = path.read_text().strip()
+    if not secret:
+        raise config.ConfigError(f"store.secret_file: {path} is empty")
+    return secret.encode()
 
 
 class Credentials:
@@ -118,13 +127,13 @@ class Credentials:
     async def by_key(self, key: str) -> Account:
         """The active account of an API key."""
         self._forget_if_changed()
-        digest = key_digest(self._secret, key)
-        account = self._keys.get(digest)
+        digest, keys = key_digest(self._secret, key), self._keys
+        account = keys.get(digest)
         if account is None:
             account = await self._directory.account_by_key(digest)
             if account is None:
                 raise WrongCredentials
-            _remember(self._keys, digest, account)
+            _remember(keys, digest, account)
         return _active(account)
 
     async def by_password(self, login: str, password: str) -> Account:
@@ -133,14 +142,15 @@ class Credentials:
         data = _password_bytes(password)
         print_ = hmac.digest(self._process_key, login.encode() + b"\0" + data, "sha256")
         now = asyncio.get_running_loop().time()
-        account, until = self._logins.get(print_, (None, 0.0))
+        logins = self._logins
+        account, until = logins.get(print_, (None, 0.0))
         if account is None or until < now:
             account = await self._check(login, data)
-            _remember(self._logins, print_, (account, now + REMEMBERED_S))
+            _remember(logins, print_, (account, now + REMEMBERED_S))
         return _active(account)
 
     async def _check(self, login: str, data: bytes) -> Account:
-        if len(data) > PASSWORD_BYTES:
+        if len(data) > PASSWORD_BYTES or "\0" in login:  # PostgreSQL has no text with it
             raise WrongCredentials
         found = await self._directory.account_by_login(login)
         if self._waiting >= WAITING:
@@ -157,10 +167,11 @@ class Credentials:
         return found[0]
 
     def _forget_if_changed(self) -> None:
+        """Begin anew, so that a look-up under way remembers its old answer where nobody looks."""
         if self._generation != self._current():
             self._generation = self._current()
-            self._keys.clear()
-            self._logins.clear()
+            self._keys = {}
+            self._logins = {}
 
 
 def _active(account: Account) -> Account:

@@ -108,7 +108,6 @@ BadBooleanViberSms = _error(
 BadBooleanFlash = _error(
     "bad_flash", "Parameter flash: must be 1, true, yes, on, 0, false, no or off", "flash"
 )
-BadId = _error("bad_id", "Parameter id: must be the number that send answered", "id")
 BadUtf8 = _error("bad_utf8", "The text parameters must be valid UTF-8")
 BadEncoding = _error("bad_encoding", "The request is in the encoded dialect but a value is not valid base64")
 BadBody = _error("bad_body", "The request body is not what its Content-Type says")

@@ -42,7 +42,7 @@ def by_prefix(rows: Iterable[tuple[str, str, T]]) -> dict[str, dict[str, T]]:
 
 def longest(table: Mapping[str, T], digits: str) -> T | None:
     """The value of the longest prefix of these digits."""
-    for length in range(len(digits), -1, -1):
+    for length in range(max(map(len, table), default=-1), -1, -1):
         if (value := table.get(digits[:length])) is not None:
             return value
     return None
@@ -50,9 +50,15 @@ def longest(table: Mapping[str, T], digits: str) -> T | None:
 
 def price_of_part(tables: Tables, channel: str, digits: str) -> int | None:
     """What one part to this number costs, in millionths; None where there is no route."""
-    if longest(tables.carriers.get(channel, {}), digits) is None:
-        return None
-    return longest(tables.prices.get(channel, {}), digits)
+    found = _look_up(tables, channel, digits)
+    return found[1] if found else None
+
+
+def _look_up(tables: Tables, channel: str, digits: str) -> tuple[Carrier, int] | None:
+    """Who carries the channel to this number, and at which price of a part."""
+    carrier = longest(tables.carriers.get(channel, {}), digits)
+    price = longest(tables.prices.get(channel, {}), digits)
+    return None if carrier is None or price is None else (carrier, price)
 
 
 def plan(request: SendRequest, account: Account, tables: Tables, times: Times) -> tuple[Step, ...]:
@@ -67,10 +73,10 @@ def parts(request: SendRequest) -> int:
 
 
 def _viber_step(request: SendRequest, account: Account, tables: Tables, times: Times) -> Step | None:
-    price = price_of_part(tables, "viber", request.recipient)
-    carrier = longest(tables.carriers.get("viber", {}), request.recipient)
-    if request.viber is None or price is None or carrier is None:
+    found = _look_up(tables, "viber", request.recipient) if request.viber is not None else None
+    if found is None:
         return None
+    carrier, price = found
     return Step(
         channel="viber",
         connector=carrier.connector,
@@ -85,10 +91,10 @@ def _viber_step(request: SendRequest, account: Account, tables: Tables, times: T
 
 
 def _sms_step(request: SendRequest, account: Account, tables: Tables, times: Times) -> Step | None:
-    price = price_of_part(tables, "sms", request.recipient)
-    carrier = longest(tables.carriers.get("sms", {}), request.recipient)
-    if request.sms is None or price is None or carrier is None:
+    found = _look_up(tables, "sms", request.recipient) if request.sms is not None else None
+    if found is None:
         return None
+    carrier, price = found
     return Step(
         channel="sms",
         connector=carrier.connector,

@@ -2,12 +2,12 @@
 
 Rule 1: a message is kept as SENDING before a byte of it leaves.
 Rule 2: an answer is recorded however long the store takes; if this process dies first, it counts as lost.
-Rule 3: a loop survives everything but its own end.
+Rule 3: a loop survives everything but its own end, and ends between two turns.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 
 from hopwire import metrics
@@ -25,7 +25,7 @@ MATCH_S = 1.0
 FORGET_S = 3600.0
 RETRY_S = 0.5  # after the store was unavailable
 MOST = 500  # messages claimed, or timers run, at a time
-ROOM_S = 5.0  # how long a part of a claimed message waits for room before it goes back
+ROOM_S = 0.5  # how long the later parts of a message wait for room before they go back
 
 Clock = Callable[[], int]
 
@@ -43,6 +43,7 @@ class Worker:
         self._wake: dict[str, asyncio.Event] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._submits: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
 
     async def start(self, channels: Mapping[str, Channel]) -> None:
         """Take over what this worker's last life left in the air, then begin."""
@@ -60,10 +61,10 @@ class Worker:
         self._loop(self._forget_receipts)
 
     async def stop(self) -> None:
-        """Claim nothing more, wait for the answers under way, disconnect."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Claim nothing more, give back what has not left, wait for the answers under way, disconnect."""
+        self._stopping.set()
+        self._wake_all()
+        await asyncio.gather(*self._tasks)
         await asyncio.gather(*(channel.stop() for channel in self._channels.values()))
         if self._submits:
             await asyncio.wait(self._submits)
@@ -86,7 +87,20 @@ class Worker:
     # ---- the loops
 
     def _loop(self, turn: Callable[[], Awaitable[None]]) -> None:
-        self._tasks.append(asyncio.get_running_loop().create_task(_forever(turn)))
+        self._tasks.append(asyncio.get_running_loop().create_task(self._until_stopped(turn)))
+
+    async def _until_stopped(self, turn: Callable[[], Awaitable[None]]) -> None:
+        """Take turns; the last one is finished, so that what it claimed is handed over or given back."""
+        while not self._stopping.is_set():
+            try:
+                await turn()
+                await asyncio.sleep(0)  # SQLite's verbs do not wait, and others have their turns, too
+            except Unavailable:
+                log.warning("the store is unavailable, trying again")
+                await _wait(self._stopping, RETRY_S)
+            except Exception:  # a bug: claimed rows come back as lost when their lease ends
+                log.exception("a worker's loop failed")
+                await _wait(self._stopping, RETRY_S)
 
     def _wake_all(self) -> None:
         for event in self._wake.values():
@@ -99,29 +113,36 @@ class Worker:
         room = min(channel.capacity, MOST)
         metrics.CAPACITY.labels(channel.name).set(channel.capacity)
         handovers = await self._claim(channel, room) if room > 0 else []
-        for handover in handovers:
-            await self._hand_over(channel, handover)
+        await self._hand_over(channel, handovers)
         if len(handovers) < room or not room:
             await _wait(wake, POLL_S)
 
     async def _claim(self, channel: Channel, room: int) -> list[Handover]:
         return await self._store.claim(channel.name, self._name, room, self._lease_ms, self._clock())
 
-    async def _hand_over(self, channel: Channel, handover: Handover) -> None:
-        """Submit in the order of the parts; a part that finds no room in time goes back to wait."""
+    async def _hand_over(self, channel: Channel, handovers: Sequence[Handover]) -> None:
+        """Submit in their order. What finds no room goes back at once, lest a crash puts it in doubt.
+
+        There was room when they were claimed, but for the later parts of the last message: these may wait.
+        """
+        patience, found = asyncio.get_running_loop().time() + ROOM_S, True
+        for handover in handovers:
+            found = await self._finds_room(channel, patience if found and handover.part else 0)
+            if found:
+                self._start(self._submit(channel, handover))
+                await asyncio.sleep(0)  # let it write before the next one looks for room
+            else:
+                answer = Later(1.0, "no room", throttled=True)
+                self._start_record((handover.message_id, Answered(handover.step, handover.part, answer)))
+
+    async def _finds_room(self, channel: Channel, patience: float) -> bool:
         wake = self._wake[channel.name]
-        patience = asyncio.get_running_loop().time() + ROOM_S
-        while not channel.capacity and asyncio.get_running_loop().time() < patience:
+        while not self._stopping.is_set() and not channel.capacity:
+            if asyncio.get_running_loop().time() >= patience:
+                return False
             wake.clear()
             await _wait(wake, POLL_S)
-        if channel.capacity:
-            task = asyncio.get_running_loop().create_task(self._submit(channel, handover))
-            self._submits.add(task)
-            task.add_done_callback(self._submits.discard)
-            await asyncio.sleep(0)  # let it write before the next one looks for room
-        else:
-            answer = Later(1.0, "no room", throttled=True)
-            self._start_record((handover.message_id, Answered(handover.step, handover.part, answer)))
+        return not self._stopping.is_set()
 
     async def _submit(self, channel: Channel, handover: Handover) -> None:
         answer = await channel.submit(handover)
@@ -131,15 +152,15 @@ class Worker:
 
     async def _run_timers(self) -> None:
         if await self._store.run_timers(MOST, self._clock()) < MOST:
-            await asyncio.sleep(POLL_S)
+            await _wait(self._stopping, POLL_S)
 
     async def _match_receipts(self) -> None:
         await self._store.match_receipts(MOST, self._clock())
-        await asyncio.sleep(MATCH_S)
+        await _wait(self._stopping, MATCH_S)
 
     async def _forget_receipts(self) -> None:
         await self._store.forget_receipts(self._clock())
-        await asyncio.sleep(FORGET_S)
+        await _wait(self._stopping, FORGET_S)
 
     # ---- recording
 
@@ -147,7 +168,10 @@ class Worker:
         return await self._store.record(changes, self._clock())
 
     def _start_record(self, change: Change) -> None:
-        task = asyncio.get_running_loop().create_task(self._surely(change))
+        self._start(self._surely(change))
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._submits.add(task)
         task.add_done_callback(self._submits.discard)
 
@@ -170,15 +194,3 @@ async def _wait(event: asyncio.Event, timeout_s: float) -> None:
             await event.wait()
     except TimeoutError:
         pass
-
-
-async def _forever(turn: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        try:
-            await turn()
-        except Unavailable:
-            log.warning("the store is unavailable, trying again")
-            await asyncio.sleep(RETRY_S)
-        except Exception:  # a bug: claimed rows come back as lost when their lease ends
-            log.exception("a worker's loop failed")
-            await asyncio.sleep(RETRY_S)

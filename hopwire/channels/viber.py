@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 MIN_TTL_S = 30
 PAUSE_S = 60.0  # after a fault of our configuration; then one message tries again
 KEEP_ALIVE_S = 5.0  # shorter than any server's, so that a request does not meet a closed connection
+MAX_REPLY = 65_536  # bytes; a longer one is no answer of Viber
 
 LATER = None  # a temporary refusal
 
@@ -123,7 +124,7 @@ def _format(image: str) -> dict[str, str]:
 
 class _Reply(msgspec.Struct):
     status: int
-    message_token: int | str = ""
+    message_token: int | str | None = None
 
 
 _decode_reply = msgspec.json.Decoder(_Reply).decode
@@ -144,7 +145,7 @@ def answer(http_status: int, text: bytes) -> Answer:
 
 def _answer(reply: _Reply) -> Answer:
     if reply.status == 0:
-        return Taken(str(reply.message_token))
+        return Taken("" if reply.message_token is None else str(reply.message_token))
     if reply.status == ALREADY_SENT:
         return Unknown(str(ALREADY_SENT))
     _, fault = CODES.get(reply.status, ("", Fault.CONTENT))
@@ -157,7 +158,7 @@ def _answer(reply: _Reply) -> Answer:
 class _Callback(msgspec.Struct):
     message_token: int | str
     message_status: int
-    phone_number: str = ""
+    phone_number: int | str = ""
 
 
 _decode_callback = msgspec.json.Decoder(_Callback).decode
@@ -178,7 +179,7 @@ def parse_callback(connector: str, text: bytes) -> list[Receipt]:
         Receipt(
             connector=connector,
             provider_id=str(callback.message_token),
-            recipient=callback.phone_number.lstrip("+"),
+            recipient=str(callback.phone_number).lstrip("+"),
             outcome=outcome,
             code=str(callback.message_status),
             raw=raw,
@@ -206,7 +207,7 @@ class ViberChannel:
         self._on_ready = on_ready
         self._session: aiohttp.ClientSession | None = None
         self._under_way = 0
-        self._paused_until = 0.0
+        self._paused_until = 0.0  # 0: there was no pause since something was taken
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -215,31 +216,45 @@ class ViberChannel:
         return self._settings.window - self._under_way if self._session is not None else 0
 
     async def start(self) -> None:
+        timeout_s = self._settings.timeout_s
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._settings.window, keepalive_timeout=KEEP_ALIVE_S),
-            timeout=aiohttp.ClientTimeout(total=self._settings.timeout_s),
+            timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=timeout_s / 2),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
         self._on_ready()
 
     async def submit(self, handover: Handover) -> Answer:
-        if time.monotonic() < self._paused_until:
-            return Never("paused", Fault.CONFIGURATION)
         request = body(handover, self._settings)
         if request is None:
             return Never("no service id", Fault.SENDER)
+        if self._spared():
+            return Never("paused", Fault.CONFIGURATION)
+        paused_until = self._paused_until
+        reply = await self._post_counted(msgspec.json.encode(request))
+        if self._paused_until == paused_until:  # else another one has been refused meanwhile
+            self._learn(reply)
+        return reply
+
+    def _spared(self) -> bool:
+        """Whether there is a pause; at its end one message tries, and those after it go by what it finds."""
+        now = time.monotonic()
+        if now < self._paused_until:
+            return True
+        if self._paused_until:
+            self._paused_until = now + PAUSE_S
+        return False
+
+    async def _post_counted(self, data: bytes) -> Answer:
         self._under_way += 1
         self._idle.clear()
         try:
-            reply = await self._post(msgspec.json.encode(request))
+            return await self._post(data)
         finally:
             self._under_way -= 1
             if not self._under_way:
                 self._idle.set()
             self._on_ready()
-        if isinstance(reply, Never) and reply.fault is Fault.CONFIGURATION:
-            self._pause(reply.code)
-        return reply
 
     async def _post(self, data: bytes) -> Answer:
         if self._session is None:
@@ -251,20 +266,37 @@ class ViberChannel:
                 headers={"Content-Type": "application/json"},
                 allow_redirects=False,
             ) as response:
-                return answer(response.status, await response.content.read(65_536))
-        except aiohttp.ClientConnectorError:
-            return Later(1.0, "no connection")  # not a byte has left
+                return answer(response.status, await _bounded(response.content))
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+            return Later(1.0, "no connection")  # not a byte of the message has left
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
+            return Never("url", Fault.CONFIGURATION)
         except (aiohttp.ClientError, TimeoutError) as exc:
             return Unknown(type(exc).__name__)
 
-    def _pause(self, code: str) -> None:
-        """Spare the next messages a round trip that must fail, and tell the operator once."""
+    def _learn(self, reply: Answer) -> None:
+        """After a fault of ours, spare the next messages a round trip that must fail; tell the operator."""
+        if not (isinstance(reply, Never) and reply.fault is Fault.CONFIGURATION):
+            self._paused_until = 0.0
+            return
         self._paused_until = time.monotonic() + PAUSE_S
         metrics.ALERTS.labels(self.name).inc()
-        log.error("connector=%s refused our configuration code=%s paused_s=%d", self.name, code, PAUSE_S)
+        log.error(
+            "connector=%s refused our configuration code=%s paused_s=%d", self.name, reply.code, PAUSE_S
+        )
 
     async def stop(self) -> None:
         session, self._session = self._session, None
         if session is not None:
             await self._idle.wait()
             await session.close()
+
+
+async def _bounded(content: aiohttp.StreamReader) -> bytes:
+    """The body to its end, or more of it than an answer has."""
+    data = b""
+    async for chunk in content.iter_any():
+        data += chunk
+        if len(data) > MAX_REPLY:
+            break
+    return data

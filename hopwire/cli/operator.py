@@ -1,9 +1,10 @@
 """The operator's commands: accounts, keys, prices, top-ups, the database. They work on the store directly."""
 
 import asyncio
+import contextlib
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -235,7 +236,7 @@ def list_prices(config: ConfigFile = None, as_json: AsJson = False) -> None:
 @db.command("upgrade")
 def upgrade_database(config: ConfigFile = None, as_json: AsJson = False) -> None:
     """Bring the database to the schema of this version."""
-    from hopwire.store.migrate import SchemaError, open_engine, upgrade
+    from hopwire.store.migrate import open_engine, upgrade
 
     async def work() -> tuple[int, int]:
         engine = open_engine(read_config(config).store.url)
@@ -244,10 +245,7 @@ def upgrade_database(config: ConfigFile = None, as_json: AsJson = False) -> None
         finally:
             await engine.close()
 
-    try:
-        before, after = run(work())
-    except SchemaError as error:
-        raise CommandError(Ending.FAILURE, str(error)) from None
+    before, after = run(work())
     emit({"before": before, "after": after}, as_json)
 
 
@@ -283,16 +281,27 @@ def in_directory(config: "Config", work: Callable[["Directory"], Awaitable[T]]) 
 
 
 def run(work: Awaitable[T]) -> T:
-    """Run to the end; a database that cannot be used ends the command with exit code 7."""
-    from hopwire.errors import Unavailable
+    """Run to the end, with what is wrong with the database as the command's ending."""
 
     async def awaited() -> T:
         return await work
 
-    try:
+    with database_errors():
         return asyncio.run(awaited())
+
+
+@contextlib.contextmanager
+def database_errors() -> Iterator[None]:
+    """A database that cannot be used ends the command with exit code 7, one of a newer version with 1."""
+    from hopwire.errors import Unavailable
+    from hopwire.store.migrate import SchemaError
+
+    try:
+        yield
     except Unavailable:
         raise CommandError(Ending.TEMPORARY, "the database cannot be used; see store.url") from None
+    except SchemaError as error:
+        raise CommandError(Ending.FAILURE, str(error)) from None
 
 
 async def find_account(directory: "Directory", login: str) -> "Account":

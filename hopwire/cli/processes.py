@@ -22,9 +22,8 @@ from hopwire.config import Config
 log = logging.getLogger(__name__)
 
 READY_S = 60
-STOP_S = 30  # for a process to drain; then it is killed
-STEADY_S = 2.0  # a process that lived so long is started again at once
-PAUSES_S = (0.1, 0.5, 1, 2, 5)
+STOP_S = 60  # for a process to drain; then it is killed
+PAUSES_S = (0.1, 0.5, 1, 2, 5)  # after ends before it was ready; what was ready is started again at once
 
 
 class ProcessError(Exception):
@@ -74,19 +73,20 @@ def address(sock: socket.socket) -> str:
 
 
 class Supervisor:
-    """Keeps the parts running until it is told to stop."""
+    """Keeps the parts running until SIGINT or SIGTERM."""
 
     def __init__(self) -> None:
         self._stopping = asyncio.Event()
         self._watches: list[asyncio.Task[None]] = []
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self._stopping.set)
 
     async def start(self, parts: Sequence[Part]) -> None:
         """Start them one after the other, each when the one before is ready; raises ProcessError."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._stopping.set)
         for part in parts:
-            ready: asyncio.Future[None] = loop.create_future()
+            if self._stopping.is_set():
+                return
+            ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._watches.append(asyncio.ensure_future(self._keep_running(part, ready)))
             stopped = asyncio.ensure_future(self._stopping.wait())
             first: list[asyncio.Future[Any]] = [ready, stopped]
@@ -109,13 +109,12 @@ class Supervisor:
             await asyncio.gather(watch, return_exceptions=True)
 
     async def _keep_running(self, part: Part, ready: asyncio.Future[None]) -> None:
-        loop = asyncio.get_running_loop()
         failures = 0
         while True:
-            began = loop.time()
             process = await _spawn(part)
             try:
-                if await _said_ready(process) and not ready.done():
+                failures = 0 if await _said_ready(process) else failures + 1
+                if not failures and not ready.done():
                     ready.set_result(None)
                 code = await process.wait()
             finally:
@@ -125,7 +124,6 @@ class Supervisor:
                 return
             if self._stopping.is_set():
                 return
-            failures = 0 if loop.time() - began > STEADY_S else failures + 1
             log.warning("%s ended with code %s, starting it again", part.title, code)
             if failures:
                 await asyncio.sleep(PAUSES_S[min(failures, len(PAUSES_S)) - 1])

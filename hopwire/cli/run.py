@@ -37,7 +37,10 @@ def serve(config: ConfigFile = None) -> None:
 
 async def _serve(supervisor: "Supervisor", config: "Config") -> None:
     from hopwire.cli.processes import address
+    from hopwire.store.migrate import open_store
 
+    store = await open_store(config.store.url)  # what is wrong with it is told here, before anything starts
+    await store.close()
     sockets = {"http": _listen(config.http.host, config.http.port)}
     if config.http.tls_certificate:
         sockets["https"] = _listen(config.http.host, config.http.tls_port)
@@ -181,9 +184,11 @@ async def _seed(config: "Config", folder: Path) -> dict[str, str]:
     digest = key_digest(installation_secret(config.store), key)
     await directory.create_key(account, digest, key_label(key), "demo", now)
     await store.close()
-    known.touch(mode=0o600)
     ready = {"key": key, "login": login, "password": password}
-    known.write_text(json.dumps(ready))
+    fresh = folder / "demo.json.new"
+    fresh.touch(mode=0o600)
+    fresh.write_text(json.dumps(ready))
+    fresh.rename(known)  # whole or not at all
     return ready
 
 
@@ -222,8 +227,8 @@ def _supervise(start: Callable[["Supervisor"], Awaitable[None]], title: str, con
     from setproctitle import setproctitle
 
     from hopwire import logs
+    from hopwire.cli.operator import database_errors
     from hopwire.cli.processes import ProcessError, Supervisor
-    from hopwire.errors import Unavailable
 
     async def run() -> None:
         supervisor = Supervisor()
@@ -236,8 +241,7 @@ def _supervise(start: Callable[["Supervisor"], Awaitable[None]], title: str, con
     setproctitle(title)
     logs.configure(config.log)
     try:
-        asyncio.run(run())
+        with database_errors():
+            asyncio.run(run())
     except ProcessError as error:
         raise CommandError(Ending.FAILURE, str(error)) from None
-    except Unavailable:
-        raise CommandError(Ending.TEMPORARY, "the database cannot be used; see store.url") from None

@@ -214,8 +214,11 @@ class Store:
         return [overview(row) for row in rows]
 
     async def backlog(self, now: int) -> tuple[int, int]:
-        """How many messages are due, and for how many milliseconds the oldest has been."""
-        count, oldest = (await self.engine.read(lambda tx: tx.all("unfinished", now=now)))[0]
+        """How many messages are due, and for how many milliseconds the oldest has been.
+
+        Asked as a write, so that a store that can only be read counts as unavailable.
+        """
+        count, oldest = (await self.engine.write(lambda tx: tx.all("unfinished", now=now)))[0]
         return count, now - oldest if oldest is not None else 0
 
     # ---- inside a transaction

@@ -126,9 +126,8 @@ class PostgresEngine:
     async def listen(self, on_wake: Callable[[], None]) -> None:
         while True:
             with contextlib.suppress(psycopg.Error):
-                async with await psycopg.AsyncConnection.connect(
-                    self._url, autocommit=True, **PATIENCE
-                ) as connection:
+                connecting = psycopg.AsyncConnection.connect(self._url, autocommit=True, **PATIENCE)
+                async with await connecting as connection:
                     await connection.execute(_sql(f"LISTEN {CHANNEL}"))
                     async for _ in connection.notifies():
                         on_wake()

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -41,8 +41,15 @@ class App:
                 Route("/callbacks/{connector}/{secret}", callbacks.take, methods=["POST"]),
                 *([Route("/demo/statuses", _demo_statuses(store, demo_token))] if demo_token else []),
             ],
-            exception_handlers={404: _not_found, 405: _not_allowed, 500: _failed},
+            exception_handlers={
+                404: _not_found,
+                405: _not_allowed,
+                Unavailable: _unavailable,
+                ClientDisconnect: _gone,
+                500: _failed,
+            },
         )
+        self._rest.router.redirect_slashes = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] in PATHS:
@@ -95,15 +102,17 @@ def _metrics(store: Store, token: str) -> Endpoint:
 
 
 def _may_read_metrics(request: Request, token: str) -> bool:
+    """Those who have the token; where there is none, this machine itself, not those it is a proxy for."""
     if token:
         return _bears(request.headers, token)
-    client = request.client.host if request.client else ""
-    return bool(client) and ipaddress.ip_address(client).is_loopback
+    if request.client is None or {"forwarded", "x-forwarded-for"}.intersection(request.headers):
+        return False
+    return ipaddress.ip_address(request.client.host).is_loopback
 
 
 def _bears(headers: Mapping[str, str], token: str) -> bool:
-    given = headers.get("authorization", "").removeprefix("Bearer ")
-    return hmac.compare_digest(given.encode(), token.encode())
+    scheme, _, given = headers.get("authorization", "").partition(" ")
+    return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
 
 
 def _demo_statuses(store: Store, token: str) -> Endpoint:
@@ -133,7 +142,13 @@ async def _not_allowed(request: Request, exc: Exception) -> Response:
     return PlainTextResponse("Method not allowed\n", 405)
 
 
+async def _unavailable(request: Request, exc: Exception) -> Response:
+    return PlainTextResponse(f"{Unavailable.text}\n", 503)
+
+
+async def _gone(request: Request, exc: Exception) -> Response:
+    return PlainTextResponse("The request did not come whole\n", 400)  # nobody is there to read it
+
+
 async def _failed(request: Request, exc: Exception) -> Response:
-    if isinstance(exc, Unavailable):
-        return PlainTextResponse(f"{exc.text}\n", 503)
     return PlainTextResponse("Internal error\n", 500)

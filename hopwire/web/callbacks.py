@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
-from hopwire.errors import Unavailable
 from hopwire.model import Receipt
 
 MAX_CALLBACK = 65_536
@@ -26,27 +25,31 @@ class Callbacks:
         self._keep = keep
 
     async def take(self, request: Request) -> PlainTextResponse:
-        """Answer one callback: 200 when it is kept, so that the provider sends it again otherwise."""
+        """Answer one callback: 200 when it is kept, so that the provider sends it again otherwise.
+
+        Raises Unavailable when it could not be kept.
+        """
         name = request.path_params["connector"]
         secret, parse = self._connectors.get(name, ("", None))
         if parse is None or not hmac.compare_digest(secret.encode(), request.path_params["secret"].encode()):
             return PlainTextResponse("Not found\n", 404)
+        body = await _body(request)
+        if body is None:
+            return PlainTextResponse("Too large\n", 413, {"Connection": "close"})
         try:
-            receipts = parse(name, await _body(request))
+            receipts = parse(name, body)
         except ValueError as error:
             return PlainTextResponse(f"{error}\n", 400)
-        try:
-            for receipt in receipts:
-                await self._keep(receipt)
-        except Unavailable as error:
-            return PlainTextResponse(f"{error.text}\n", 503)
+        for receipt in receipts:
+            await self._keep(receipt)
         return PlainTextResponse("OK\n")
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request) -> bytes | None:
+    """The whole body; None when it is too large."""
     body = b""
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_CALLBACK:
-            raise ValueError(f"the callback is larger than {MAX_CALLBACK} bytes")
+            return None
     return body

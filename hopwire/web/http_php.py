@@ -1,8 +1,10 @@
 """`/api/http.php`: the documented protocol, as a plain ASGI callable in front of everything else.
 
-Rule: every protocol-level answer is HTTP 200 text, from the catalogue; nothing a client sent is echoed.
+Rule 1: every protocol-level answer is HTTP 200 text, from the catalogue; nothing a client sent is echoed.
+Rule 2: a request that did not come whole is not a request.
 """
 
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -29,13 +31,20 @@ from hopwire.web import http_php_request as request
 from hopwire.web import php
 from hopwire.web.http_php_request import Call, Key, LoginPassword
 
+log = logging.getLogger(__name__)
+
 MAX_BODY = 65_536
+MAX_DISCARDED = 1_048_576  # of a body that is too large, so that its sender gets to reading why
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Answer = dict[str, int | str]
 Dialect = Literal["plain", "encoded"]
+
+
+class DisconnectedError(Exception):
+    """The client left before its request was whole."""
 
 
 class HttpPhp:
@@ -53,17 +62,20 @@ class HttpPhp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
-        dialect, command, status, answer = "plain", "none", 200, ""
+        dialect: Dialect = "plain"
+        command, answer, status = "none", "ok", 200
         try:
             headers = dict(scope["headers"])
             body = await _read_body(headers, receive)
             call = request.read(scope["query_string"], headers.get(b"content-type", b""), body)
             dialect, command = call.dialect, call.command or "unknown"
             reply = _reply(call.dialect, await self._answer(call))
-        except ApiError as error:
-            answer, status = error.code, error.status
-            reply = _refusal("encoded" if dialect == "encoded" else "plain", error)
-        metrics.REQUESTS.labels(command, answer or "ok").inc()
+        except DisconnectedError:
+            return
+        except Exception as exc:
+            error = _as_error(exc)
+            answer, status, reply = error.code, error.status, _refusal(dialect, error)
+        metrics.REQUESTS.labels(command, answer).inc()
         await _respond(send, status, reply)
         metrics.REPLY_SECONDS.observe(time.perf_counter() - began)
 
@@ -127,18 +139,30 @@ def _zone(name: str) -> ZoneInfo:
 
 
 async def _read_body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
-    if int(headers.get(b"content-length", b"0") or b"0") > MAX_BODY:
+    """The whole body; raises `TooLarge`, `BadBody` and `DisconnectedError`."""
+    size = int(headers.get(b"content-length", b"0"))
+    if size > (MAX_BODY if b"expect" in headers else MAX_DISCARDED):
+        raise TooLarge
+    body, size, more = b"", 0, True
+    while more and size <= MAX_DISCARDED:
+        event = await receive()
+        if event["type"] == "http.disconnect":
+            raise DisconnectedError
+        size += len(event["body"])
+        body = body + event["body"] if size <= MAX_BODY else b""
+        more = event["more_body"]
+    if size > MAX_BODY:
         raise TooLarge
     if headers.get(b"content-encoding", b"identity").lower() not in (b"", b"identity"):
         raise BadBody
-    body, more = b"", True
-    while more:
-        event = await receive()
-        body += event.get("body", b"")
-        more = event.get("more_body", False)
-        if len(body) > MAX_BODY:
-            raise TooLarge
     return body
+
+
+def _as_error(exc: Exception) -> ApiError:
+    if isinstance(exc, ApiError):
+        return exc
+    log.error("a request failed", exc_info=exc)  # a bug; the client may try again
+    return Unavailable()
 
 
 def _reply(dialect: Dialect, answer: Answer) -> bytes:

@@ -1,0 +1,99 @@
+"""The demo as a user starts it: what it prints, what it keeps, how it ends."""
+
+import json
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from system import Demo, Program, demo, number, run
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    with demo(tmp_path_factory.mktemp("demo")) as running:
+        yield running
+
+
+def test_it_prints_one_line_of_json_when_it_is_ready(tmp_path: Path) -> None:
+    with demo(tmp_path) as gateway:
+        assert list(gateway.ready) == ["url", "key", "login", "password", "phone", "smsc", "viber"]
+        assert gateway.ask("balance").keys() == {"balance"}
+        assert gateway.program.end() == 0
+        assert gateway.program.line() == "", "nothing more on standard output"
+
+
+def test_login_and_password_are_as_good_as_the_key(gateway: Demo) -> None:
+    login = {"key": "", "login": gateway.ready["login"], "pass": gateway.ready["password"]}
+    assert gateway.ask("balance", **login) == gateway.ask("balance")
+
+
+def test_the_page_of_the_phones_shows_what_was_sent(gateway: Demo) -> None:
+    to = number("01")
+    gateway.reaches(gateway.send(to, viber_message="Good day"), 116)
+    with urlopen(gateway.ready["phone"]) as page:  # noqa: S310
+        text = page.read().decode()
+    assert to in text
+    assert "Good day" in text
+
+
+def test_without_json_it_welcomes_a_person(tmp_path: Path) -> None:
+    program = Program(tmp_path, "demo", "--port", "0")
+    try:
+        assert "ready" in program.line()
+        assert program.end(signal.SIGINT) == 0
+        assert program.process.stdout
+        text = program.process.stdout.read()
+        assert "curl" in text
+        assert "Traceback" not in program.log.read_text()
+    finally:
+        program.close()
+
+
+def test_a_port_in_use_is_told_plainly(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ended = run("demo", "--port", str(taken.getsockname()[1]), cwd=tmp_path)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("hopwire: cannot listen on 127.0.0.1:")
+    assert len(ended.stderr.splitlines()) == 1
+    assert not ended.stdout
+
+
+def test_a_database_that_is_not_there_is_told_plainly(tmp_path: Path) -> None:
+    ended = run("demo", "--port", "0", "--database", "postgresql://nobody@127.0.0.1:1/none", cwd=tmp_path)
+    assert ended.returncode == 7
+    assert ended.stderr == "hopwire: the database cannot be used; see store.url\n"
+
+
+def test_a_folder_keeps_messages_and_key(tmp_path: Path) -> None:
+    arguments = ("--data", str(tmp_path / "kept"))
+    with demo(tmp_path, *arguments) as before:
+        message_id = before.send_sms(number("67"))
+        before.reaches(message_id, 3)
+        balance = before.ask("balance")
+    with demo(tmp_path, *arguments) as after:
+        assert [after.ready[name] for name in ("key", "login", "password")] == [
+            before.ready[name] for name in ("key", "login", "password")
+        ]
+        assert after.code(message_id) == 3
+        assert after.ask("balance") == balance
+
+
+def test_what_it_keeps_only_its_user_can_read(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    with demo(tmp_path, "--data", str(kept)) as gateway:
+        assert json.loads((kept / "demo.json").read_text())["key"] == gateway.key
+        assert (kept / "demo.json").stat().st_mode & 0o077 == 0
+        assert (kept / "secret").stat().st_mode & 0o077 == 0
+
+
+def test_on_postgres_web_and_worker_are_processes_of_their_own(tmp_path: Path, postgres_url: str) -> None:
+    with demo(tmp_path, "--database", postgres_url) as gateway:
+        assert sorted(gateway.program.children) == [
+            "hopwire: simulators",
+            "hopwire: web 1",
+            "hopwire: worker 1",
+        ]
+        gateway.reaches(gateway.send(number("02")), 3)

@@ -1,0 +1,144 @@
+"""Plans: which steps a request becomes, over which connector, at which price."""
+
+from typing import Any
+
+import pytest
+
+from hopwire.model import Account, SendRequest, SmsText, Step, ViberText, WapPush
+from hopwire.routing import Carrier, Tables, Times, by_prefix, longest, parts, plan, price_of_part
+
+ACCOUNT = Account(
+    id=1,
+    login="shop",
+    balance=0,
+    reserved=0,
+    credit_limit=0,
+    currency="UAH",
+    home_country="UA",
+    time_zone="Europe/Kyiv",
+    any_sender=True,
+    transactional=True,
+    charge_sms_on="taken",
+    active=True,
+)
+PROMOTIONAL = Account(
+    **{**{f: getattr(ACCOUNT, f) for f in ACCOUNT.__struct_fields__}, "transactional": False}
+)
+ON_DELIVERY = Account(
+    **{**{f: getattr(ACCOUNT, f) for f in ACCOUNT.__struct_fields__}, "charge_sms_on": "delivered"}
+)
+TIMES = Times(sms_lifetime_s=3600, sms_grace_s=10, viber_grace_s=20)
+TABLES = Tables(
+    by_prefix(
+        [
+            ("sms", "", Carrier("world")),
+            ("sms", "380", Carrier("smsc", resend=True)),
+            ("viber", "380", Carrier("viber")),
+        ]
+    ),
+    by_prefix([("sms", "380", 800), ("sms", "38050", 700), ("sms", "48", 0), ("viber", "", 400)]),
+)
+TO = "380671234567"
+
+
+def request(to: str = TO, sms: str = "", viber: str = "") -> SendRequest:
+    return SendRequest(
+        recipient=to,
+        sms=SmsText(text=sms) if sms else None,
+        viber=ViberText(text=viber) if viber else None,
+        viber_lifetime_s=60,
+    )
+
+
+def viber_step(**changes: Any) -> Step:
+    step: dict[str, Any] = {"parts": 1, "part_price": 400, "charge_on": "delivered", "lifetime_s": 60}
+    return Step(channel="viber", connector="viber", grace_s=20, **(step | changes))
+
+
+def sms_step(**changes: Any) -> Step:
+    step: dict[str, Any] = {"connector": "smsc", "parts": 1, "part_price": 800, "charge_on": "taken"}
+    return Step(channel="sms", lifetime_s=3600, grace_s=10, **({"resend": True} | step | changes))
+
+
+@pytest.mark.parametrize(
+    ("digits", "found"),
+    [
+        pytest.param("380501234567", "long", id="the longest prefix"),
+        pytest.param("380671234567", "short", id="a shorter one"),
+        pytest.param("48501234567", "all", id="the empty one"),
+        pytest.param("38050", "long", id="a number no longer than its prefix"),
+        pytest.param("3805", "short", id="a number shorter than a prefix"),
+        pytest.param("", "all", id="no number"),
+    ],
+)
+def test_the_longest_prefix_wins(digits: str, found: str) -> None:
+    table = {"": "all", "380": "short", "38050": "long"}
+    assert longest(table, digits) == found
+
+
+def test_what_has_no_prefix_is_not_found() -> None:
+    assert longest({"380": 1}, "48501234567") is None
+    assert longest({}, "380") is None
+
+
+def test_a_price_of_nothing_is_a_price() -> None:
+    assert longest({"": 5, "380": 0}, "380") == 0
+
+
+@pytest.mark.parametrize(
+    ("channel", "digits", "price"),
+    [
+        pytest.param("sms", TO, 800, id="by its prefix"),
+        pytest.param("sms", "380501234567", 700, id="by a longer prefix than the route's"),
+        pytest.param("sms", "48501234567", 0, id="free"),
+        pytest.param("sms", "49301234567", None, id="a route without a price"),
+        pytest.param("viber", "48501234567", None, id="a price without a route"),
+        pytest.param("pigeon", TO, None, id="no such channel"),
+    ],
+)
+def test_a_price_needs_a_route(channel: str, digits: str, price: int | None) -> None:
+    assert price_of_part(TABLES, channel, digits) == price
+
+
+@pytest.mark.parametrize(
+    ("asked", "account", "steps"),
+    [
+        pytest.param(request(sms="a"), ACCOUNT, (sms_step(),), id="SMS"),
+        pytest.param(request(viber="a"), ACCOUNT, (viber_step(),), id="Viber"),
+        pytest.param(request(sms="a", viber="b"), ACCOUNT, (viber_step(), sms_step()), id="Viber, then SMS"),
+        pytest.param(request(sms="a" * 161), ACCOUNT, (sms_step(parts=2),), id="two parts"),
+        pytest.param(
+            request("48501234567", "a", "b"),
+            ACCOUNT,
+            (sms_step(connector="world", part_price=0, resend=False),),
+            id="no route on Viber",
+        ),
+        pytest.param(request("48501234567", viber="b"), ACCOUNT, (), id="no route at all"),
+        pytest.param(request("49301234567", sms="a"), ACCOUNT, (), id="no price"),
+        pytest.param(
+            request(sms="a", viber="b"),
+            PROMOTIONAL,
+            (viber_step(redirect_blocked=False), sms_step()),
+            id="a promotional account",
+        ),
+        pytest.param(
+            request(sms="a"), ON_DELIVERY, (sms_step(charge_on="delivered"),), id="SMS charged on delivery"
+        ),
+    ],
+)
+def test_a_plan_is_viber_first_then_sms(
+    asked: SendRequest, account: Account, steps: tuple[Step, ...]
+) -> None:
+    assert plan(asked, account, TABLES, TIMES) == steps
+
+
+def test_a_plan_costs_all_its_parts() -> None:
+    steps = plan(request(sms="я" * 141, viber="b"), ACCOUNT, TABLES, TIMES)
+    assert [step.price for step in steps] == [400, 3 * 800]
+
+
+def test_parts_are_those_of_the_sms() -> None:
+    assert parts(request(viber="a" * 999)) == 1
+    assert parts(request(sms="a" * 161, viber="b")) == 2
+    link = WapPush(url="https://a.example/", text="я" * 100)
+    assert parts(SendRequest(recipient=TO, sms=link)) > 1
