@@ -7,7 +7,9 @@ ends in order on SIGTERM, or when its standard input closes because the supervis
 
 import asyncio
 import contextlib
+import gc
 import logging
+import os
 import signal
 import socket
 import sys
@@ -107,11 +109,21 @@ def web_app(config: Config, store: Store, admission: Admission, directory: Direc
 # ---- roles
 
 
+def worker_name(assignment: Assignment) -> str:
+    """What tells this worker's claims from others', and is the same when it is started again.
+
+    SQLite has one worker, whoever started it; with PostgreSQL a supervisor knows its own.
+    """
+    if not assignment.config.store.postgres:
+        return assignment.title
+    return f"{socket.gethostname()}:{os.getppid()}:{assignment.title}"
+
+
 @contextlib.asynccontextmanager
 async def working(assignment: Assignment, store: Store) -> AsyncIterator[None]:
     """A worker at work; on leaving, it claims no more and waits for what is under way."""
     config = assignment.config
-    worker = Worker(store, f"{socket.gethostname()}:{assignment.title}", config.worker.lease_s, now_ms)
+    worker = Worker(store, worker_name(assignment), config.worker.lease_s, now_ms)
     await worker.start(channels(config, worker))
     try:
         yield
@@ -184,6 +196,7 @@ async def run_gateway(assignment: Assignment, stopped: Awaitable[object]) -> Non
                 await stack.enter_async_context(working(assignment, store))
             if assignment.role in ("gateway", "web"):
                 await stack.enter_async_context(serving(assignment, store))
+            gc.freeze()  # what has been imported stays; the collector need not walk it again and again
             print("ready", flush=True)
             await stopped
     finally:

@@ -1,6 +1,14 @@
-"""Counters and timings, for Prometheus. No number, name or text of a message is ever a label."""
+"""Counters and timings, for Prometheus. No number, name or text of a message is ever a label.
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+One process keeps them in memory. Several (web and worker, with PostgreSQL) keep them in files of one folder,
+which the supervisor names in the environment, and any of them tells the sum.
+"""
+
+import os
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+
+SHARED = "PROMETHEUS_MULTIPROC_DIR"  # names a folder when several processes add up to one gateway
 
 REGISTRY = CollectorRegistry()
 
@@ -28,13 +36,26 @@ CAPACITY = Gauge(
     "Parts that the connector would take now; 0 while it is away or paused.",
     ["connector"],
     registry=REGISTRY,
+    multiprocess_mode="livesum",
 )
-BACKLOG = Gauge("hopwire_backlog", "Messages that are due and not handed over.", registry=REGISTRY)
+BACKLOG = Gauge(
+    "hopwire_backlog",
+    "Messages that are due and not handed over.",
+    registry=REGISTRY,
+    multiprocess_mode="mostrecent",
+)
 BACKLOG_SECONDS = Gauge(
-    "hopwire_backlog_seconds", "How long the oldest of them has been due.", registry=REGISTRY
+    "hopwire_backlog_seconds",
+    "How long the oldest of them has been due.",
+    registry=REGISTRY,
+    multiprocess_mode="mostrecent",
 )
 
 
 def text() -> bytes:
     """All of them in the Prometheus text format."""
-    return generate_latest(REGISTRY)
+    if not os.environ.get(SHARED):
+        return generate_latest(REGISTRY)
+    together = CollectorRegistry()
+    multiprocess.MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+    return generate_latest(together)

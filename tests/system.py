@@ -193,6 +193,12 @@ class Gateway:
         except OSError:
             return False
 
+    @property
+    def metrics(self) -> str:
+        """What /metrics says."""
+        with urlopen(self.url + "/metrics", timeout=10) as answer:  # noqa: S310
+            return str(answer.read().decode())
+
 
 def both(to: str, text: str = "Hello") -> dict[str, object]:
     """The documented request: Viber first, then SMS."""

@@ -1,6 +1,7 @@
 """The demo as a user starts it: what it prints, what it keeps, how it ends."""
 
 import json
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -97,3 +98,14 @@ def test_on_postgres_web_and_worker_are_processes_of_their_own(tmp_path: Path, p
             "hopwire: worker 1",
         ]
         gateway.reaches(gateway.send(number("02")), 3)
+
+
+def test_on_postgres_the_metrics_are_those_of_all_processes(tmp_path: Path, postgres_url: str) -> None:
+    with demo(tmp_path, "--database", postgres_url) as gateway:
+        gateway.reaches(gateway.send(number("02")), 3)
+        os.kill(gateway.program.children["hopwire: worker 1"], signal.SIGKILL)
+        gateway.reaches(gateway.send(number("02")), 3)
+        told = gateway.metrics
+    assert 'hopwire_requests_total{answer="ok",command="send"} 2.0' in told  # the web process
+    assert 'hopwire_submits_total{answer="never",connector="viber"} 2.0' in told  # two lives of the worker
+    assert 'hopwire_connector_capacity{connector="smsc"} 200.0' in told  # of the one that lives

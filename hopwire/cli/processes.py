@@ -7,16 +7,20 @@ process is being replaced waits instead of being refused, and several processes 
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 import sys
+import tempfile
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+from prometheus_client import multiprocess
 
+from hopwire import metrics
 from hopwire.config import Config
 
 log = logging.getLogger(__name__)
@@ -78,6 +82,7 @@ class Supervisor:
     def __init__(self) -> None:
         self._stopping = asyncio.Event()
         self._watches: list[asyncio.Task[None]] = []
+        self._metrics = tempfile.TemporaryDirectory(prefix="hopwire-metrics-")
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._stopping.set)
 
@@ -107,11 +112,12 @@ class Supervisor:
         for watch in reversed(self._watches):
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
+        self._metrics.cleanup()
 
     async def _keep_running(self, part: Part, ready: asyncio.Future[None]) -> None:
         failures = 0
         while True:
-            process = await _spawn(part)
+            process = await _spawn(part, self._metrics.name)
             try:
                 failures = 0 if await _said_ready(process) else failures + 1
                 if not failures and not ready.done():
@@ -119,6 +125,7 @@ class Supervisor:
                 code = await process.wait()
             finally:
                 await _end(process)
+                multiprocess.mark_process_dead(process.pid, self._metrics.name)  # type: ignore[no-untyped-call]
             if not ready.done():
                 ready.set_exception(ProcessError(f"{part.title} ended with code {code} before it was ready"))
                 return
@@ -129,7 +136,7 @@ class Supervisor:
                 await asyncio.sleep(PAUSES_S[min(failures, len(PAUSES_S)) - 1])
 
 
-async def _spawn(part: Part) -> Process:
+async def _spawn(part: Part, shared: str) -> Process:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -137,6 +144,7 @@ async def _spawn(part: Part) -> Process:
         stdin=PIPE,
         stdout=PIPE,
         pass_fds=[sock.fileno() for sock in part.sockets.values()],
+        env=os.environ | ({metrics.SHARED: shared} if part.role in ("web", "worker") else {}),
     )
     assert process.stdin is not None
     with contextlib.suppress(ConnectionError):  # it died at once; the wait for it tells

@@ -1,11 +1,16 @@
 """Brings a database to the schema of this version, and opens stores by their address."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Union
 
 from hopwire.store import Store, sql
 from hopwire.store.engine import Tx
-from hopwire.store.postgres import PostgresEngine
 from hopwire.store.sqlite import SqliteEngine
+
+if TYPE_CHECKING:
+    from hopwire.store.postgres import PostgresEngine
+
+AnyEngine = Union[SqliteEngine, "PostgresEngine"]
 
 _LOCK = "SELECT pg_advisory_xact_lock(4607182418)"  # so that several processes may start at once
 
@@ -14,10 +19,14 @@ class SchemaError(Exception):
     """The database is of another version than the program."""
 
 
-def open_engine(url: str) -> SqliteEngine | PostgresEngine:
+def open_engine(url: str) -> AnyEngine:
     """`sqlite:PATH` or `postgresql://…`."""
     scheme, _, path = url.partition(":")
-    return SqliteEngine(Path(path)) if scheme == "sqlite" else PostgresEngine(url)
+    if scheme == "sqlite":
+        return SqliteEngine(Path(path))
+    from hopwire.store.postgres import PostgresEngine  # its import takes a tenth of a second
+
+    return PostgresEngine(url)
 
 
 async def open_store(url: str) -> Store:
@@ -34,7 +43,7 @@ async def open_store(url: str) -> Store:
     return Store(engine)
 
 
-async def upgrade(engine: SqliteEngine | PostgresEngine) -> tuple[int, int]:
+async def upgrade(engine: AnyEngine) -> tuple[int, int]:
     """Migrate; the version before (0: empty) and after. Raises SchemaError for a newer database."""
 
     newest = max(sql.migrations(), default=1)
