@@ -7,7 +7,6 @@ this process, and forgotten when the directory changes.
 """
 
 import asyncio
-import hashlib
 import hmac
 import os
 import secrets
@@ -55,7 +54,7 @@ def _checksum(body: str) -> str:
 
 def key_digest(secret: bytes, key: str) -> str:
     """What is kept of a key."""
-    return hmac.new(secret, key.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(secret, key.encode(), "sha256").hex()
 
 
 def key_label(key: str) -> str:

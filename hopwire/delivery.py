@@ -80,14 +80,14 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         """When waiting parts are to be handed over."""
         if self.status.final:
             return None
-        waiting = (part.due_at for part in self.rungs[self.at].parts if part.state is PartState.WAITING)
-        return min(waiting, default=None)
+        waiting = [part.due_at for part in self.rungs[self.at].parts if part.state is PartState.WAITING]
+        return min(waiting) if waiting else None
 
     @property
     def timer_at(self) -> int | None:
         """When `Timer` must come, unless something else happens first."""
         times = [t for i, rung in enumerate(self.rungs) if (t := _timer(self, i, rung)) is not None]
-        return min(times, default=None)
+        return min(times) if times else None
 
     @property
     def in_doubt(self) -> bool:

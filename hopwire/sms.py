@@ -7,6 +7,7 @@ Rule 3: what a client is charged for, `count`, is cut by the same rule as what i
 
 import codecs
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from hopwire import wap
@@ -78,6 +79,7 @@ def encode(content: SmsContent, reference: int = 0) -> tuple[Segment, ...]:
     )
 
 
+@lru_cache(maxsize=1024)  # asked by the check, the plan and the reply; and campaigns repeat one text
 def count(content: SmsContent) -> int:
     """Into how many short messages `encode` cuts it; also beyond what can be sent."""
     if not isinstance(content, WapPush) and len(content.text) <= 35:

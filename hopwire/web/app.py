@@ -18,7 +18,9 @@ from hopwire.admission import now_ms
 from hopwire.errors import Unavailable
 from hopwire.store import Store
 from hopwire.web.callbacks import Callbacks
-from hopwire.web.http_php import HttpPhp, Receive, Scope, Send
+from hopwire.web.http_php import HttpPhp, Receive, Scope
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 PATHS = ("/api/http.php", "/http.php")
 QUEUE_LIMIT_S = 3600  # a backlog older than this is no longer "ready"
@@ -53,7 +55,7 @@ class App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] in PATHS:
-            await self._http_php(scope, receive, send)
+            await self._http_php(scope, receive)
         else:
             await self._rest(scope, receive, send)  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""`/api/http.php`: the documented protocol, as a plain ASGI callable in front of everything else.
+"""`/api/http.php`: the documented protocol, in front of everything else.
 
 Rule 1: every protocol-level answer is HTTP 200 text, from the catalogue; nothing a client sent is echoed.
 Rule 2: a request that did not come whole is not a request.
@@ -30,6 +30,7 @@ from hopwire.store import Standing
 from hopwire.web import http_php_request as request
 from hopwire.web import php
 from hopwire.web.http_php_request import Call, Key, LoginPassword
+from hopwire.web.wire import WHOLE_REPLY
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,6 @@ MAX_DISCARDED = 1_048_576  # of a body that is too large, so that its sender get
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 Answer = dict[str, int | str]
 Dialect = Literal["plain", "encoded"]
 
@@ -60,7 +60,8 @@ class HttpPhp:
             "balance": self._balance,
         }
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive) -> None:
+        """Answer an ASGI request on our own wire, which takes the reply whole."""
         began = time.perf_counter()
         dialect: Dialect = "plain"
         command, answer, status = "none", "ok", 200
@@ -76,7 +77,7 @@ class HttpPhp:
             error = _as_error(exc)
             answer, status, reply = error.code, error.status, _refusal(dialect, error)
         metrics.REQUESTS.labels(command, answer).inc()
-        await _respond(send, status, reply)
+        scope["extensions"][WHOLE_REPLY](status, _HEADERS, reply)
         metrics.REPLY_SECONDS.observe(time.perf_counter() - began)
 
     async def _answer(self, call: Call) -> Answer:
@@ -140,6 +141,8 @@ def _zone(name: str) -> ZoneInfo:
 
 async def _read_body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
     """The whole body; raises `TooLarge`, `BadBody` and `DisconnectedError`."""
+    if b"content-length" not in headers and b"transfer-encoding" not in headers:
+        return b""
     size = int(headers.get(b"content-length", b"0"))
     if size > (MAX_BODY if b"expect" in headers else MAX_DISCARDED):
         raise TooLarge
@@ -177,14 +180,10 @@ def _refusal(dialect: Dialect, error: ApiError) -> bytes:
     return f"errors:{error.text}\n".encode()
 
 
-async def _respond(send: Send, status: int, reply: bytes) -> None:
-    headers = [
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
-        (b"content-length", b"%d" % len(reply)),
-    ]
-    if status in (TooLarge.status, Unavailable.status):
-        headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply})
+_HEADERS = b"".join(
+    (
+        b"content-type: text/plain; charset=utf-8\r\n",
+        b"cache-control: no-store\r\n",
+        b"x-content-type-options: nosniff\r\n",
+    )
+)

@@ -6,13 +6,15 @@ would refuse them, so a head is kept back until it is whole, and its first line 
 
 import asyncio
 import re
+from functools import partial
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from hopwire.errors import HeadTooLarge
 
 MAX_HEAD = 65_536
+WHOLE_REPLY = "hopwire.reply"  # ASGI extension: (status, header lines, body), instead of two `send`s
 LINGER_S = 2.0  # for a refused client to read why, before an unread rest of its head resets the connection
 
 _UNQUOTED = re.compile(rb"[^\x21-\x7e]|#")  # a fragment is no part of a request: that is a raw number sign
@@ -83,6 +85,22 @@ class HttpProtocol(HttpToolsProtocol):
         self._in_body = True
         self._body_left = next((int(value) for name, value in self.headers if name == b"content-length"), 0)
         super().on_headers_complete()
+        self.scope["extensions"] = {WHOLE_REPLY: partial(self._reply, self.cycle)}  # type: ignore[dict-item]
+
+    def _reply(self, cycle: RequestResponseCycle, status: int, headers: bytes, body: bytes) -> None:
+        """Write a whole response; ASGI's two events for it cost more than reading the request."""
+        if cycle.disconnected:
+            return
+        cycle.keep_alive = cycle.keep_alive and status < 400
+        head = [STATUS_LINE[status], headers, b"content-length: %d\r\n" % len(body)]
+        head += [b"%s: %s\r\n" % pair for pair in self.server_state.default_headers]
+        head.append(b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n")
+        self.transport.write(b"".join(head) + (b"" if cycle.scope["method"] == "HEAD" else body))
+        cycle.response_started = cycle.response_complete = True
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
 
     def on_message_complete(self) -> None:
         self._in_body = False
