@@ -137,7 +137,7 @@ async def test_a_file_locked_by_another_process_is_unavailable_until_it_is_free(
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(Unavailable):
             await filed.admit([order(account)])
-        assert await in_order(filed, messages=1)  # it can still be read
+        assert len(await filed.latest(10)) == 1  # it can still be read
         other.execute("ROLLBACK")
     await filed.admit([order(account)])
     assert await in_order(filed, messages=2)
