@@ -224,8 +224,8 @@ async def _until_stopped(
 ) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us, too; the supervisor ends us in order
     loop.add_reader(0, _end_with_supervisor, loop, stop)
     await role(a, stop.wait())
 

@@ -174,6 +174,7 @@ class ViberConnector(Section, frozen=True, kw_only=True, tag_field="kind", tag="
 Connector = SmppConnector | ViberConnector
 KINDS: dict[str, type[Connector]] = {"smpp": SmppConnector, "viber": ViberConnector}
 DIGITS = r"^[0-9]{0,15}\Z"
+LEASE_MARGIN_S = 5
 CARRIER = {"sms": "smpp", "viber": "viber"}  # the kind of connector that carries a channel
 
 
@@ -344,12 +345,28 @@ def _agree(config: Config) -> None:
     _store_agrees(config)
     if bool(config.http.tls_certificate) != bool(config.http.tls_key):
         raise ConfigError("http.tls_certificate, http.tls_key: must be given together")
+    for name, connector in config.connectors.items():
+        _lease_agrees(f"connectors.{name}", connector, config.worker.lease_s)
     seen = set()
     for i, route in enumerate(config.routes):
         _route_agrees(f"routes[{i}]", route, config.connectors)
         if (route.prefix, route.channel) in seen:
             raise ConfigError(f"routes[{i}]: there is already a route for this prefix and channel")
         seen.add((route.prefix, route.channel))
+
+
+def _lease_agrees(where: str, connector: Connector, lease_s: int) -> None:
+    """A worker that still waits for an answer must not lose its claim."""
+    key, timeout_s = (
+        ("response_timeout_s", connector.response_timeout_s)
+        if isinstance(connector, SmppConnector)
+        else ("timeout_s", connector.timeout_s)
+    )
+    if timeout_s + LEASE_MARGIN_S > lease_s:
+        raise ConfigError(
+            f"{where}.{key} = {timeout_s}: must be at least {LEASE_MARGIN_S} less than worker.lease_s,"
+            f" which is {lease_s}"
+        )
 
 
 def _store_agrees(config: Config) -> None:
@@ -359,12 +376,24 @@ def _store_agrees(config: Config) -> None:
         raise ConfigError("store.secret, store.secret_file: must not be given both")
     if config.store.postgres and not (config.store.secret or config.store.secret_file):
         raise ConfigError("store.secret_file: is missing; PostgreSQL needs it, or HOPWIRE__STORE__SECRET")
+    if config.store.postgres:
+        _check_postgres_url(config.store.url)
     for name, n in (
         ("http.web_processes", config.http.web_processes),
         ("worker.processes", config.worker.processes),
     ):
         if n > 1 and not config.store.postgres:
             raise ConfigError(f"{name} = {n}: must be 1 with SQLite; more than one needs PostgreSQL")
+
+
+def _check_postgres_url(url: str) -> None:
+    from psycopg import ProgrammingError  # here, where it is needed: its import takes a tenth of a second
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        conninfo_to_dict(url)
+    except ProgrammingError:  # its text may hold the password
+        raise ConfigError("store.url: is not a PostgreSQL URL; is its password percent-encoded?") from None
 
 
 def _route_agrees(where: str, route: Route, connectors: Mapping[str, Connector]) -> None:

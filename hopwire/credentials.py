@@ -62,6 +62,11 @@ def key_label(key: str) -> str:
     return key[: len(KEY_PREFIX) + 4]
 
 
+def plain_login(typed: str) -> str:
+    """A login as it is kept: a phone number without its plus, which may have arrived as a space."""
+    return typed.lstrip(" +")
+
+
 def hash_password(password: str) -> str:
     """argon2id of the password, in its NFC form; raises ValueError beyond 256 bytes."""
     data = _password_bytes(password)
@@ -71,6 +76,8 @@ def hash_password(password: str) -> str:
 
 
 def _password_bytes(password: str) -> bytes:
+    if len(password) > PASSWORD_BYTES:  # it takes a second to normalize 64 KB of accents
+        return password.encode()
     return unicodedata.normalize("NFC", password).encode()
 
 

@@ -48,6 +48,11 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     code: str = ""  # the upstream's last word
     fault: Fault = Fault.RECIPIENT  # when FAILED
 
+    @property
+    def nameless(self) -> bool:
+        """Handed over, and no provider's id is known by which receipts would find it."""
+        return self.state in IN_DOUBT or (self.state is PartState.TAKEN and not self.provider_id)
+
 
 class Rung(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A step under way."""
@@ -92,7 +97,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     @property
     def in_doubt(self) -> bool:
         """Whether some part was handed over and its provider's id is not known."""
-        return any(rung.any(*IN_DOUBT) for rung in self.rungs)
+        return any(part.nameless for rung in self.rungs for part in rung.parts)
 
     @property
     def connector(self) -> str:

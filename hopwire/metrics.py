@@ -24,6 +24,12 @@ REPLY_SECONDS = Histogram(
 SUBMITS = Counter(
     "hopwire_submits", "Parts handed to a connector.", ["connector", "answer"], registry=REGISTRY
 )
+REPEATED = Counter(
+    "hopwire_possible_duplicates",
+    "Parts submitted again after an answer was lost.",
+    ["connector"],
+    registry=REGISTRY,
+)
 RECEIPTS = Counter("hopwire_receipts", "Receipts taken.", ["connector", "outcome"], registry=REGISTRY)
 DOUBLE_DELIVERIES = Counter(
     "hopwire_double_deliveries", "Messages that Viber delivered after the SMS had left.", registry=REGISTRY

@@ -152,6 +152,9 @@ class Worker:
         return not self._stopping.is_set()
 
     async def _submit(self, channel: Channel, handover: Handover) -> None:
+        if handover.repeated:
+            metrics.REPEATED.labels(channel.name).inc()
+            log.warning("submit message=%d step=%d part=%d possible_duplicate", *handover_keys(handover))
         answer = await channel.submit(handover)
         metrics.SUBMITS.labels(channel.name, type(answer).__name__.lower()).inc()
         log.debug("submit message=%d step=%d part=%d answer=%r", *handover_keys(handover), answer)

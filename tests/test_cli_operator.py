@@ -95,9 +95,33 @@ def test_an_empty_database_is_upgraded_once(small: Operator) -> None:
 def test_a_mistake_is_said_in_a_line_with_its_exit_code(
     small: Operator, arguments: tuple[str, ...], code: int, word: str
 ) -> None:
+    small.does("db", "upgrade")
     ending, said = small.fails(*arguments)
     assert ending == code
     assert word.lower() in said.lower()
+
+
+def test_a_login_that_is_a_number_is_kept_without_its_plus(small: Operator) -> None:
+    (made,) = small.does("account", "create", "+380501112233")
+    assert made["login"] == "380501112233"
+    (money,) = small.does("topup", "+380501112233", "5")
+    assert money["spendable"] == "5"
+
+
+def test_money_is_taken_back_by_a_negative_amount(small: Operator) -> None:
+    small.does("account", "create", "shop")
+    small.does("topup", "shop", "5")
+    (money,) = small.does("topup", "shop", "-2.5")
+    assert money["spendable"] == "2.5"
+    code, told = small.fails("topup", "shop", "-3")
+    assert (code, told) == (6, "hopwire: Not enough money")
+
+
+@pytest.mark.parametrize("command", [("account", "list"), ("price", "list"), ("key", "list"), ("fsck",)])
+def test_a_command_that_reads_makes_no_database(tmp_path: Path, command: tuple[str, ...]) -> None:
+    operator = Operator(f"sqlite:{tmp_path / 'none.db'}", tmp_path)
+    assert operator.fails(*command)[0] == 5
+    assert not (tmp_path / "none.db").exists()
 
 
 def test_a_login_is_taken_once(small: Operator) -> None:
@@ -221,9 +245,31 @@ def send_until_gone(gateway: Gateway, ids: list[str]) -> None:
 def test_serve_listens_where_it_is_told_and_says_when_it_cannot(tmp_path: Path, small: Operator) -> None:
     with serve(tmp_path, settings(small)) as (_, url):
         port = url.rpartition(":")[2]
-        second = run("serve", env={**small.env, "HOPWIRE__HTTP__PORT": port}, cwd=tmp_path)
+        other = {"HOPWIRE__HTTP__PORT": port, "HOPWIRE__STORE__URL": f"sqlite:{tmp_path / 'other.db'}"}
+        second = run("serve", env=small.env | other, cwd=tmp_path)
     assert second.returncode == 1
     assert f"cannot listen on 127.0.0.1:{port}" in second.stderr
+
+
+def test_two_gateways_do_not_share_a_file(tmp_path: Path, small: Operator) -> None:
+    with serve(tmp_path, settings(small)):
+        second = run("serve", env={**small.env, "HOPWIRE__HTTP__PORT": "0"}, cwd=tmp_path)
+    assert (second.returncode, second.stdout) == (1, "")
+    assert "another gateway is running on" in second.stderr
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_a_certificate_that_cannot_be_used_is_named(
+    tmp_path: Path, small: Operator, content: str | None
+) -> None:
+    pem = tmp_path / "pair.pem"
+    if content:
+        pem.write_text(content)
+    tls = {"HOPWIRE__HTTP__TLS_CERTIFICATE": str(pem), "HOPWIRE__HTTP__TLS_KEY": str(pem)}
+    ended = run("serve", env={**small.env, **tls, "HOPWIRE__HTTP__PORT": "0"}, cwd=tmp_path)
+    assert ended.returncode == 3
+    assert ended.stderr.startswith("hopwire: http.tls_certificate = ")
+    assert len(ended.stderr.splitlines()) == 1
 
 
 def test_settings_come_from_the_environment_too(tmp_path: Path, small: Operator) -> None:

@@ -97,6 +97,11 @@ def test_postgresql_takes_its_secret_from_the_environment() -> None:
             {"http": {"port": "80"}}, "http.port = '80': must be a whole number from 0 to 65535", id="type"
         ),
         pytest.param(
+            {"connectors": {"a": SMPP | {"response_timeout_s": 56}}},
+            "connectors.a.response_timeout_s = 56: must be at least 5 less than worker.lease_s, which is 60",
+            id="a lease that ends before the answer",
+        ),
+        pytest.param(
             {"log": {"format": "xml"}},
             'log.format = \'xml\': must be one of "auto", "json", "text"',
             id="one of some",
@@ -184,6 +189,9 @@ def test_a_mistake_is_named_with_what_is_allowed(tree: dict[str, Any], said: str
         pytest.param({"connectors": {"a": SMPP | {"password": 271828}}}, id="a password"),
         pytest.param({"connectors": {"v": VIBER | {"callback_secret": "271828"}}}, id="a callback's secret"),
         pytest.param({"store": {"url": "pg://u:271828@db"}}, id="a password in a URL"),
+        pytest.param(
+            {"store": {"url": "postgresql://u:271828%zz@db/x", "secret": "s"}}, id="a password not encoded"
+        ),
     ],
 )
 def test_a_secret_s_value_is_not_told(tree: dict[str, Any]) -> None:

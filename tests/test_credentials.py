@@ -240,3 +240,9 @@ def test_an_empty_secret_is_refused(tmp_path: Path) -> None:
     file.touch()
     with pytest.raises(ConfigError, match="is empty"):
         installation_secret(Store(secret_file=str(file)))
+
+
+def test_what_is_far_too_long_is_not_normalized() -> None:
+    accents = "e\u0301" * 200  # 64 KB of them would take seconds
+    assert credentials._password_bytes(accents) == accents.encode()
+    assert credentials._password_bytes(accents[:200]) == ("é" * 100).encode()

@@ -85,9 +85,30 @@ def test_a_folder_keeps_messages_and_key(tmp_path: Path) -> None:
 def test_what_it_keeps_only_its_user_can_read(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     with demo(tmp_path, "--data", str(kept)) as gateway:
-        assert json.loads((kept / "demo.json").read_text())["key"] == gateway.key
-        assert (kept / "demo.json").stat().st_mode & 0o077 == 0
-        assert (kept / "secret").stat().st_mode & 0o077 == 0
+        assert json.loads((kept / "demo-account.json").read_text())["key"] == gateway.key
+        assert (kept / "demo-account.json").stat().st_mode & 0o077 == 0
+        kept_files = {path.name: path.stat().st_mode & 0o077 for path in kept.iterdir()}
+    assert {"secret", "hopwire.db"} <= kept_files.keys()
+    assert set(kept_files.values()) == {0}
+
+
+def test_a_key_that_the_database_does_not_know_is_made_anew(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "demo-account.json").write_text(
+        '{"key": "hw_live_old", "login": "demo", "password": "longpassword"}'
+    )
+    with demo(tmp_path, "--data", str(kept)) as gateway:
+        assert gateway.key != "hw_live_old"
+        assert gateway.ask("balance").keys() == {"balance"}
+
+
+@pytest.mark.parametrize("folder", ["/etc/passwd", "/proc/none", "x" * 300])
+def test_a_folder_that_cannot_be_made_is_said_in_a_line(tmp_path: Path, folder: str) -> None:
+    ended = run("demo", "--port", "0", "--data", folder, cwd=tmp_path)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith(f"hopwire: --data {folder}: ")
+    assert len(ended.stderr.splitlines()) == 1
 
 
 def test_on_postgres_web_and_worker_are_processes_of_their_own(tmp_path: Path, postgres_url: str) -> None:

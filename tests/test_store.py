@@ -365,5 +365,25 @@ async def test_nobody_sees_or_deletes_the_messages_of_another_account(
 async def test_the_newest_messages_are_told_with_their_ids_upstream(store: Store, account: Account) -> None:
     first, second = await submit(store, Taken("a1"), order(account, SMS), order(account, SMS))
     (third,) = await admit(store, order(account))
-    assert await store.latest(2) == [(third, Status.PENDING, TO, []), (second, Status.SENT, TO, ["a1"])]
+    newer, older = await store.latest(2)
+    assert newer[:4] == (third, Status.PENDING, TO, [])
+    assert older[:4] == (second, Status.SENT, TO, ["a1"])
     assert [one.id for one in await store.latest(9, after=first)] == [third, second]
+
+
+async def test_the_newest_messages_are_told_with_what_became_of_each_step(
+    store: Store, account: Account
+) -> None:
+    redirected, held = await admit(store, order(account), order(account, VIBER, THREE))
+    first, second = await claim(store, "viber")
+    await store.record([answered(first, Never("9", Fault.RECIPIENT)), answered(second, Taken("v1"))], NOW)
+    later, earlier = await store.latest(9)
+    assert (later.id, earlier.id, earlier.viber_sender) == (held, redirected, "Shop")
+    assert earlier.steps == [
+        ("viber", "failed", "9", None, ["failed"]),
+        ("sms", "waiting", "", None, ["waiting"]),
+    ]
+    assert later.steps == [
+        ("viber", "taken", "", NOW + 600_000, ["taken"]),
+        ("sms", "waiting", "", None, ["waiting"] * 3),
+    ]

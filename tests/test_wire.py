@@ -182,6 +182,16 @@ async def test_a_silent_connection_is_closed(
         assert await wire.closed()
 
 
+async def test_a_body_that_does_not_come_ends_the_connection(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hopwire.web.wire.BODY_S", 0.05)
+    async with gateway.wire() as wire:
+        wire.say(b"POST /api/http.php HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf")
+        assert await wire.closed()
+    assert gateway.kept() == 0
+
+
 async def test_a_chunked_body_arrives(gateway: Gateway) -> None:
     body = urlencode({"key": gateway.key, **SEND}).encode()
     chunks = (

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -61,10 +62,15 @@ def create_account(
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Create an account. The password comes from HOPWIRE_PASSWORD or, without it, from standard input."""
-    from hopwire.admission import now_ms
-    from hopwire.credentials import hash_password
+    """Create an account. The password comes from HOPWIRE_PASSWORD or, without it, from standard input.
 
+    A password has 10 characters at least.
+    """
+    from hopwire.admission import now_ms
+    from hopwire.credentials import hash_password, plain_login
+
+    login = plain_login(login)
+    _check_names(login, sender or ())
     _check_place(country, time_zone, currency)
     try:
         hashed = hash_password(_read_password())
@@ -87,7 +93,7 @@ def create_account(
             charge_sms_on="delivered" if charge_delivered else "taken",
         )
 
-    account_id = in_directory(read_config(config), work)
+    account_id = in_directory(read_config(config), work, create=True)
     if account_id is None:
         raise CommandError(Ending.FAILURE, "there is already an account with this login")
     emit({"id": account_id, "login": login}, as_json)
@@ -113,7 +119,7 @@ def list_accounts(config: ConfigFile = None, as_json: AsJson = False) -> None:
     emit_rows(rows, as_json)
 
 
-@commands.command()
+@commands.command(context_settings={"ignore_unknown_options": True})  # -50 is no option
 def topup(
     login: Login,
     amount: Annotated[str, typer.Argument(help="Money in the account's currency; negative takes it back.")],
@@ -265,10 +271,14 @@ def fsck(config: ConfigFile = None, as_json: AsJson = False) -> None:
 # ---- shared
 
 
-def in_directory(config: "Config", work: Callable[["Directory"], Awaitable[T]]) -> T:
-    """Do something with the directory of the configured store."""
+def in_directory(config: "Config", work: Callable[["Directory"], Awaitable[T]], *, create: bool = False) -> T:
+    """Do something with the directory of the configured store; without `create` it must be there."""
     from hopwire.store.directory import Directory
     from hopwire.store.migrate import open_store
+
+    path = config.store.url.removeprefix("sqlite:")
+    if not (create or config.store.postgres or Path(path).exists()):
+        raise CommandError(Ending.NOT_FOUND, f"there is no database {path}; see store.url, or --config")
 
     async def opened() -> T:
         store = await open_store(config.store.url)
@@ -293,20 +303,24 @@ def run(work: Awaitable[T]) -> T:
 @contextlib.contextmanager
 def database_errors() -> Iterator[None]:
     """A database that cannot be used ends the command with exit code 7, one of a newer version with 1."""
-    from hopwire.errors import Unavailable
+    from hopwire.errors import ApiError, Unavailable
     from hopwire.store.migrate import SchemaError
 
     try:
         yield
     except Unavailable:
         raise CommandError(Ending.TEMPORARY, "the database cannot be used; see store.url") from None
+    except ApiError as error:
+        raise CommandError(Ending.REJECTED, error.text) from None
     except SchemaError as error:
         raise CommandError(Ending.FAILURE, str(error)) from None
 
 
 async def find_account(directory: "Directory", login: str) -> "Account":
     """The account of a login; ends the command where there is none."""
-    found = await directory.account_by_login(login)
+    from hopwire.credentials import plain_login
+
+    found = await directory.account_by_login(plain_login(login))
     if found is None:
         raise CommandError(Ending.NOT_FOUND, "there is no account with this login")
     return found[0]
@@ -335,6 +349,14 @@ def _ask_password() -> str:
 
         return getpass("Password for the account: ")
     return sys.stdin.readline().rstrip("\r\n")
+
+
+def _check_names(login: str, senders: Sequence[str]) -> None:
+    if not (1 <= len(login) <= 64 and login.isprintable()):
+        raise CommandError(Ending.USAGE, "LOGIN must be 1 to 64 printable characters")
+    for name in senders:
+        if not (1 <= len(name) <= 28 and name.isprintable() and name == name.strip()):
+            raise CommandError(Ending.USAGE, "--sender must be 1 to 28 printable characters")
 
 
 def _check_place(country: str, time_zone: str, currency: str) -> None:

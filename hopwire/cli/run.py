@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import errno
 import json
+import os
 import secrets
 import socket
 import tempfile
@@ -17,10 +19,12 @@ from hopwire.cli.console import CommandError, ConfigFile, Ending, new_commands, 
 if TYPE_CHECKING:
     from hopwire.cli.processes import Part, Supervisor
     from hopwire.config import Config
+    from hopwire.store.directory import Directory
 
 commands = new_commands()
 
 DEMO_LOGIN = "demo"
+DEMO_FILE = "demo-account.json"
 DEMO_MONEY = 10_000_000  # in the account's currency: more than a million of the dearest messages
 DEMO_PRICES = {"viber": 0.4, "sms": 0.8}
 
@@ -41,14 +45,41 @@ async def _serve(supervisor: "Supervisor", config: "Config") -> None:
 
     store = await open_store(config.store.url)  # what is wrong with it is told here, before anything starts
     await store.close()
+    _own(config)
     sockets = {"http": _listen(config.http.host, config.http.port)}
     if config.http.tls_certificate:
+        _check_certificate(config)
         sockets["https"] = _listen(config.http.host, config.http.tls_port)
     await supervisor.start(parts(config, sockets))
     where = ", ".join(f"{scheme}://{address(sock)}" for scheme, sock in sockets.items())
     say(f"Hopwire is ready at {where}")
     if not config.connectors:
         say("There is no connector yet, so every message ends as Operator not supported (95).")
+
+
+def _own(config: "Config") -> None:
+    """Lock the SQLite file against a second gateway, for as long as this process lives."""
+    import fcntl
+
+    if config.store.postgres:
+        return
+    path = config.store.url.removeprefix("sqlite:")
+    descriptor = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR, 0o600)  # closed by the end of the process
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise CommandError(Ending.FAILURE, f"another gateway is running on {path}") from None
+
+
+def _check_certificate(config: "Config") -> None:
+    import ssl
+
+    pair = config.http.tls_certificate, config.http.tls_key
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(*pair)
+    except (OSError, ssl.SSLError) as error:
+        told = f"http.tls_certificate = {pair[0]!r}, http.tls_key = {pair[1]!r}: cannot be used: {error}"
+        raise CommandError(Ending.CONFIG, told) from None
 
 
 def parts(config: "Config", sockets: dict[str, socket.socket]) -> list["Part"]:
@@ -86,10 +117,17 @@ def demo(
 
     with contextlib.ExitStack() as stack:
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hopwire-demo-")))
-        folder.mkdir(parents=True, exist_ok=True)
+        _make(folder)
         _supervise(
             lambda supervisor: _demo(supervisor, port, folder, database, as_json), "hopwire: demo", Config()
         )
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandError(Ending.FAILURE, f"--data {folder}: {error.strerror}") from None
 
 
 async def _demo(
@@ -99,8 +137,11 @@ async def _demo(
 
     http = _listen("127.0.0.1", port)
     far = {name: _listen("127.0.0.1", 0) for name in ("smsc", "viber", "phone")}
-    config, arguments = _demo_config(folder, database, address(http), {n: address(s) for n, s in far.items()})
-    ready = await _seed(config, folder)
+    password = _remembered(folder).get("password") or secrets.token_urlsafe(9)
+    store = {"url": database or f"sqlite:{folder / 'hopwire.db'}", "secret_file": str(folder / "secret")}
+    config, arguments = _demo_config(store, password, address(http), {n: address(s) for n, s in far.items()})
+    ready = await _seed(config, folder, password)
+    _own(config)
     ready |= {
         "url": f"http://{address(http)}",
         "phone": f"http://{address(far['phone'])}/",
@@ -117,14 +158,13 @@ async def _demo(
 
 
 def _demo_config(
-    folder: Path, database: str | None, gateway: str, far: dict[str, str]
+    store: dict[str, str], password: str, gateway: str, far: dict[str, str]
 ) -> tuple["Config", dict[str, str]]:
     """The settings of the demo, and what its simulators must know of them."""
     from hopwire.config import parse
 
     smsc_host, _, smsc_port = far["smsc"].rpartition(":")
-    secret, password, token = (secrets.token_urlsafe(n) for n in (24, 6, 24))
-    store = {"url": database or f"sqlite:{folder / 'hopwire.db'}", "secret_file": str(folder / "secret")}
+    secret, token = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
     smsc = {
         "kind": "smpp",
         "host": smsc_host,
@@ -161,35 +201,55 @@ def _demo_config(
     return config, arguments
 
 
-async def _seed(config: "Config", folder: Path) -> dict[str, str]:
-    """The demo's account with its key, made once and remembered in the folder."""
-    from hopwire.admission import now_ms
-    from hopwire.credentials import hash_password, installation_secret, key_digest, key_label, new_key
-    from hopwire.store.directory import Directory, Price
+def _remembered(folder: Path) -> dict[str, str]:
+    """The account of an earlier demo in this folder; an empty one where there is none that can be read."""
+    try:
+        told = json.loads((folder / DEMO_FILE).read_text())
+        return {name: str(told[name]) for name in ("key", "login", "password")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _remember(folder: Path, ready: dict[str, str]) -> None:
+    fresh = folder / f"{DEMO_FILE}.new"
+    fresh.touch(mode=0o600)
+    fresh.write_text(json.dumps(ready))
+    fresh.rename(folder / DEMO_FILE)  # whole or not at all
+
+
+async def _seed(config: "Config", folder: Path, password: str) -> dict[str, str]:
+    """The demo's account with its key: the one the folder remembers, if the store has it, or a new one."""
+    from hopwire.credentials import installation_secret, key_digest
+    from hopwire.store.directory import Directory
     from hopwire.store.migrate import open_store
 
-    known = folder / "demo.json"
-    if known.exists():
-        remembered: dict[str, str] = json.loads(known.read_text())
-        return remembered
     store = await open_store(config.store.url)
-    directory = Directory(store.engine)
-    key, password, now = new_key(), secrets.token_urlsafe(9), now_ms()
+    try:
+        directory = Directory(store.engine)
+        secret = installation_secret(config.store)
+        ready = _remembered(folder)
+        if not ready or await directory.account_by_key(key_digest(secret, ready["key"])) is None:
+            ready = await _new_account(directory, secret, password)
+            _remember(folder, ready)
+        return ready
+    finally:
+        await store.close()
+
+
+async def _new_account(directory: "Directory", secret: bytes, password: str) -> dict[str, str]:
+    from hopwire.admission import now_ms
+    from hopwire.credentials import hash_password, key_digest, key_label, new_key
+    from hopwire.store.directory import Price
+
+    key, now = new_key(), now_ms()
     login, account = DEMO_LOGIN, await directory.create_account(DEMO_LOGIN, hash_password(password), now)
     while account is None:  # a database that other demos have used
         login = f"{DEMO_LOGIN}-{secrets.token_hex(3)}"
         account = await directory.create_account(login, hash_password(password), now)
     await directory.top_up(account, DEMO_MONEY * 1_000_000, "demo", now)
     await directory.put_prices([Price(ch, "", round(price * 1e6)) for ch, price in DEMO_PRICES.items()])
-    digest = key_digest(installation_secret(config.store), key)
-    await directory.create_key(account, digest, key_label(key), "demo", now)
-    await store.close()
-    ready = {"key": key, "login": login, "password": password}
-    fresh = folder / "demo.json.new"
-    fresh.touch(mode=0o600)
-    fresh.write_text(json.dumps(ready))
-    fresh.rename(known)  # whole or not at all
-    return ready
+    await directory.create_key(account, key_digest(secret, key), key_label(key), "demo", now)
+    return {"key": key, "login": login, "password": password}
 
 
 def _welcome(ready: dict[str, str]) -> str:
@@ -218,7 +278,8 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise CommandError(
             Ending.FAILURE,
-            f"cannot listen on {host}:{port}: {error.strerror}. Choose another port, or 0 for any.",
+            f"cannot listen on {host}:{port}: {error.strerror}."
+            + (" Choose another port, or 0 for any." if error.errno == errno.EADDRINUSE else ""),
         ) from None
 
 

@@ -21,11 +21,19 @@ function merge(old, fresh) {
   for (const gone of known.values()) gone.remove();
 }
 
+const SILENCE_MS = 40000; // the server says something every 15 s at least
 const live = document.getElementById("live");
+let silence;
 
 function tell(state, words) {
   live.dataset.state = state;
   live.querySelector("span").textContent = words;
+}
+
+function hear() {
+  clearTimeout(silence);
+  silence = setTimeout(() => tell("away", "Not live"), SILENCE_MS);
+  tell("on", "Live");
 }
 
 let fetching = false;
@@ -50,9 +58,13 @@ async function refresh() {
 }
 
 const events = new EventSource("/events");
-events.onopen = () => tell("on", "Live");
-events.onmessage = refresh;
-events.onerror = () => tell("away", "Reconnecting");
+events.onopen = hear;
+events.addEventListener("beat", hear);
+events.onmessage = () => { hear(); refresh(); };
+events.onerror = () => { clearTimeout(silence); tell("away", "Reconnecting"); };
+
+// On a narrow screen the endings wait above the phones until they are asked for.
+document.getElementById("endings").open = matchMedia("(min-width: 64rem)").matches;
 
 // A number of the table goes into the example, and the example into the clipboard.
 const copy = document.getElementById("copy");

@@ -13,8 +13,8 @@ GET /api/stats                     counts by channel
 import asyncio
 import shlex
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +26,7 @@ from aiohttp import web
 
 from hopwire.model import Status
 from hopwire.simulators.record import Received, Record
-from hopwire.simulators.scenario import scenario, table
+from hopwire.simulators.scenario import SCENARIOS, scenario, table
 
 HERE = Path(__file__).parent
 SECURITY = {
@@ -45,7 +45,17 @@ PHONES = 24
 BUBBLES = 20  # on one phone
 POLL_S = 0.5  # how often the gateway is asked while someone watches
 GATHER_S = 0.1  # news of this time are told together
-SILENCE_S = 15.0  # after it a comment keeps the stream open
+SILENCE_S = 15.0  # after it a beat tells that the stream is open; the script doubts it after 40 s
+
+
+class ToldStep(msgspec.Struct, frozen=True):
+    """A channel that the message was, is or will be tried on."""
+
+    channel: str
+    state: str  # "waiting", "sending", "unknown", "taken", "expired", "failed", "delivered", "seen"
+    code: str = ""
+    ends_at: int | None = None  # while the channel has it
+    parts: list[str] = []  # the state of each
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -56,6 +66,11 @@ class Told(msgspec.Struct, frozen=True):
     text: str
     provider_ids: list[str] = []
     recipient: str = ""
+    viber_sender: str = ""
+    steps: list[ToldStep] = []
+
+    def step(self, channel: str) -> ToldStep | None:
+        return next((step for step in self.steps if step.channel == channel), None)
 
 
 class Badge(NamedTuple):
@@ -67,7 +82,17 @@ class Badge(NamedTuple):
 
 class Bubble(NamedTuple):
     message: Received
+    sender: str
     badge: Badge | None
+    note: str  # what ties it to the other channel
+
+
+class Missing(NamedTuple):
+    """A message that the gateway has and this phone does not show."""
+
+    words: str
+    badge: Badge
+    note: str
 
 
 class Phone(NamedTuple):
@@ -75,7 +100,7 @@ class Phone(NamedTuple):
     viber: str  # what the simulators do with this number
     sms: str
     bubbles: list[Bubble]  # oldest first
-    missing: list[Badge]  # messages that the gateway has and this phone does not show
+    missing: list[Missing]
 
 
 TONES: dict[int, tuple[str, str]] = {
@@ -88,6 +113,11 @@ TONES: dict[int, tuple[str, str]] = {
     Status.PARTIAL: ("late", "half"),
     Status.DELETED: ("late", "cross"),
 }
+
+
+UNFINISHED = {status for status in Status if not status.final}
+ARRIVED = (Status.DELIVERED, Status.READ)
+REFUSALS = {str(row.viber.status): row.viber.says for row in SCENARIOS.values() if row.viber.status}
 
 
 def badge(told: Told) -> Badge:
@@ -108,16 +138,67 @@ def phones(messages: Iterable[Received], statuses: Sequence[Told]) -> list[Phone
 
 
 def _phone(number: str, messages: list[Received], statuses: list[Told]) -> Phone:
-    badges = {provider_id: badge(told) for told in statuses for provider_id in told.provider_ids}
-    bubbles = [Bubble(m, _first(badges, m.provider_ids)) for m in reversed(messages[:BUBBLES])]
-    here = {provider_id for message in messages for provider_id in message.provider_ids}
-    missing = [badge(told) for told in statuses if here.isdisjoint(told.provider_ids)]
+    owners = {provider_id: told for told in statuses for provider_id in told.provider_ids}
+    here = {provider_id: m for m in messages for provider_id in m.provider_ids}
+    bubbles = [_bubble(m, _first(owners, m.provider_ids), here) for m in reversed(messages[:BUBBLES])]
+    missing = [_missing(told) for told in statuses if here.keys().isdisjoint(told.provider_ids)]
     row = scenario(number)
     return Phone(number, row.viber.says, row.sms.says, bubbles, missing[:5])
 
 
-def _first(badges: dict[str, Badge], provider_ids: Sequence[str]) -> Badge | None:
-    return next((badges[i] for i in provider_ids if i in badges), None)
+def _first(owners: Mapping[str, Told], provider_ids: Iterable[str]) -> Told | None:
+    return next((owners[i] for i in provider_ids if i in owners), None)
+
+
+def _bubble(message: Received, told: Told | None, here: Mapping[str, Received]) -> Bubble:
+    if not told:
+        return Bubble(message, message.sender, None, "")
+    if message.channel == "sms":
+        reason = redirect(told)
+        return Bubble(message, message.sender, badge(told), f"instead of Viber: {reason}" if reason else "")
+    others = (here[i] for i in told.provider_ids if i in here)
+    late = any(other.channel == "sms" and other.n < message.n for other in others)
+    sender = told.viber_sender or message.sender
+    return Bubble(message, sender, badge(told), "late, after the SMS" if late else "")
+
+
+def _missing(told: Told) -> Missing:
+    reason = redirect(told)
+    return Missing(absence(told), badge(told), f"SMS instead of Viber: {reason}" if reason else wait(told))
+
+
+def redirect(told: Told) -> str:
+    """Why the SMS goes, or went, in the place of Viber; empty where it does not."""
+    viber, sms = told.step("viber"), told.step("sms")
+    if not (viber and sms):
+        return ""
+    next_up = viber.state in ("failed", "expired") and told.status in UNFINISHED
+    if sms.state == "waiting" and not next_up:
+        return ""
+    if viber.state == "failed":
+        return REFUSALS.get(viber.code, f"refused ({viber.code})")
+    return "not delivered in time"
+
+
+def wait(told: Told) -> str:
+    """Until when Viber has the message; empty when it has not."""
+    viber = told.step("viber")
+    if not viber or viber.ends_at is None or told.status not in UNFINISHED:
+        return ""
+    return f"Viber has until {clock(viber.ends_at)}{', then SMS' if told.step('sms') else ''}"
+
+
+def absence(told: Told) -> str:
+    """What to say in the place of a message that the phone does not show."""
+    if told.status in UNFINISHED:
+        return "Not here yet"
+    if told.status in ARRIVED:
+        return "Arrived, but no message here carries its id"
+    sms = told.step("sms")
+    arrived = [str(n) for n, state in enumerate(sms.parts, 1) if state == "delivered"] if sms else []
+    if not (sms and arrived):
+        return "Never arrived"
+    return f"{'Part' if len(arrived) == 1 else 'Parts'} {', '.join(arrived)} of {len(sms.parts)} arrived"
 
 
 def curl(gateway_url: str, api_key: str) -> list[str]:
@@ -220,13 +301,14 @@ class PhoneServer:
     async def _events(self, request: web.Request) -> web.StreamResponse:
         stream = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await stream.prepare(request)
-        with self._watching() as news:
+        with self._watching() as news, suppress(ConnectionResetError):  # the page was closed
             while True:
                 await stream.write(b"retry: 1000\ndata: news\n\n")
                 while not await _comes(news):
-                    await stream.write(b": nothing new\n\n")
+                    await stream.write(b"event: beat\ndata: nothing new\n\n")
                 await asyncio.sleep(GATHER_S)
                 news.clear()
+        return stream
 
     @contextmanager
     def _watching(self) -> Iterator[asyncio.Event]:
@@ -262,11 +344,11 @@ def _templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["clock"] = _clock
+    environment.filters["clock"] = clock
     return environment
 
 
-def _clock(at: int) -> str:
+def clock(at: int) -> str:
     return time.strftime("%H:%M:%S", time.localtime(at / 1000))
 
 

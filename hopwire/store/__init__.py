@@ -30,7 +30,7 @@ from hopwire.store.rows import (
     ledger_row,
     message_row,
     overview,
-    plain,
+    plain_id,
     receipt_row,
     reported,
     reservation_rows,
@@ -214,12 +214,13 @@ class Store:
         return [overview(row) for row in rows]
 
     async def backlog(self, now: int) -> tuple[int, int]:
-        """How many messages are due, and for how many milliseconds the oldest has been.
-
-        Asked as a write, so that a store that can only be read counts as unavailable.
-        """
-        count, oldest = (await self.engine.write(lambda tx: tx.all("unfinished", now=now)))[0]
+        """How many messages are due, and for how many milliseconds the oldest has been."""
+        count, oldest = (await self.engine.read(lambda tx: tx.all("unfinished", now=now)))[0]
         return count, now - oldest if oldest is not None else 0
+
+    async def probe(self) -> None:
+        """Raises Unavailable when nothing could be kept now: locked, full, gone."""
+        await self.engine.write(lambda tx: tx.run("probe"))
 
     # ---- inside a transaction
 
@@ -282,7 +283,7 @@ def _handle(one: Kept, event: life.Event) -> list[Row]:
         case life.Answered(step, part, Taken(provider_id)) if provider_id:
             rung = one.delivery.rungs[step]
             known = rung.parts[part].provider_id == provider_id
-            return [] if known else [(plain(provider_id), rung.plan.connector, one.id, step, part)]
+            return [] if known else [(plain_id(provider_id), rung.plan.connector, one.id, step, part)]
         case _:
             return []
 
@@ -291,7 +292,7 @@ Key = tuple[str, str]  # connector, provider's id
 
 
 def _key(r: Receipt | KeptReceipt) -> Key:
-    return r.connector, plain(r.provider_id)
+    return r.connector, plain_id(r.provider_id)
 
 
 def _find(tx: Tx, receipts: Sequence[Receipt | KeptReceipt]) -> dict[Key, Place]:
@@ -305,7 +306,7 @@ def _find(tx: Tx, receipts: Sequence[Receipt | KeptReceipt]) -> dict[Key, Place]
 def _told(kept: dict[int, Kept], changes: Iterable[Change]) -> dict[Key, Place]:
     """The places of the provider's ids that these answers tell."""
     return {
-        (kept[i].delivery.rungs[event.step].plan.connector, plain(event.answer.provider_id)): Place(
+        (kept[i].delivery.rungs[event.step].plan.connector, plain_id(event.answer.provider_id)): Place(
             i, event.step, event.part
         )
         for i, event in changes
@@ -356,7 +357,7 @@ def _oldest_lost(in_doubt: Sequence[Kept], receipt: KeptReceipt, meant: set[Plac
         for i, rung in enumerate(one.delivery.rungs)
         if rung.plan.connector == receipt.connector and (rung.handed_at or 0) <= receipt.received_at
         for j, part in enumerate(rung.parts)
-        if part.state in life.IN_DOUBT and (place := Place(one.id, i, j)) not in meant
+        if part.nameless and (place := Place(one.id, i, j)) not in meant
     ]
     if not parts or any(state is life.PartState.SENDING for *_, state in parts):
         return None

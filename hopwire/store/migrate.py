@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 AnyEngine = Union[SqliteEngine, "PostgresEngine"]
 
-_LOCK = "SELECT pg_advisory_xact_lock(4607182418)"  # so that several processes may start at once
+_LOCK = (  # so that several processes may start at once, however long the one that migrates takes
+    "SET LOCAL lock_timeout = 0",
+    "SELECT pg_advisory_xact_lock(4607182418)",
+)
 
 
 class SchemaError(Exception):
@@ -50,7 +53,7 @@ async def upgrade(engine: AnyEngine) -> tuple[int, int]:
 
     def work(tx: Tx) -> tuple[int, int]:
         if engine.dialect is sql.POSTGRES:
-            tx.script([_LOCK])
+            tx.script(_LOCK)
         before = _version(tx)
         if before > newest:
             raise SchemaError(f"the database has schema version {before}, this program knows {newest}")

@@ -120,7 +120,12 @@ SELECT balance - reserved + credit_limit FROM accounts WHERE id = :id
 SELECT id, status, status_at FROM deliveries WHERE id {in ids} AND account_id = :account_id
 
 -- name: latest_deliveries
-SELECT id, recipient, status, state FROM deliveries WHERE id > :after ORDER BY id DESC LIMIT :n
+-- The name is looked up for the rows that are told alone; a join might be planned over all messages.
+SELECT id, recipient, status, state, (SELECT viber_sender FROM messages WHERE messages.id = deliveries.id)
+  FROM deliveries WHERE id > :after ORDER BY id DESC LIMIT :n
+
+-- name: probe
+UPDATE counters SET value = value + 1 WHERE name = 'probe'
 
 -- name: unfinished
 SELECT count(*), min(due_at) FROM deliveries WHERE due_at IS NOT NULL AND due_at <= :now

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from hopwire.delivery import Charge, Delivery, Release, Reported, Submit
+from hopwire.delivery import IN_FLIGHT, Charge, Delivery, Release, Reported, Rung, Submit
 from hopwire.model import (
     Account,
     Fault,
@@ -77,6 +77,16 @@ class Standing(NamedTuple):
     status_at: int
 
 
+class StepOverview(NamedTuple):
+    """What the phone page tells of one step."""
+
+    channel: str
+    state: str  # of the part that is least far: a PartState in small letters
+    code: str  # what the upstream said last of that part
+    ends_at: int | None  # the end of the lifetime that the client asked for, while the upstream has it
+    parts: list[str]  # the state of each part
+
+
 class Overview(NamedTuple):
     """What the phone page tells of a message."""
 
@@ -84,6 +94,8 @@ class Overview(NamedTuple):
     status: Status
     recipient: str
     provider_ids: list[str]
+    viber_sender: str
+    steps: list[StepOverview]
 
 
 # ---- into rows
@@ -92,6 +104,11 @@ class Overview(NamedTuple):
 def plain(text: str) -> str:
     """Text of a stranger as both engines can keep it: PostgreSQL takes every character but NUL."""
     return text.replace("\0", "\ufffd")
+
+
+def plain_id(provider_id: str) -> str:
+    """A provider's id as it is compared: no honest one is near 255 characters, and an index has its limit."""
+    return plain(provider_id)[:255]
 
 
 def message_row(message_id: int, order: Order) -> Row:
@@ -133,7 +150,7 @@ def save_row(one: Kept) -> Row:
 
 def receipt_row(r: Receipt, place: Place | None, now: int) -> Row:
     return (
-        now, r.connector, plain(r.provider_id), plain(r.recipient), int(r.outcome), plain(r.code),
+        now, r.connector, plain_id(r.provider_id), plain(r.recipient), int(r.outcome), plain(r.code),
         str(r.fault), plain(r.raw), place.message_id if place else None,
     )  # fmt: skip
 
@@ -180,6 +197,15 @@ def reported(place: Place, r: Receipt | KeptReceipt) -> tuple[int, Reported]:
 
 
 def overview(row: Row) -> Overview:
-    message_id, recipient, status, state = row
-    parts = (part for rung in _decode_delivery(state).rungs for part in rung.parts)
-    return Overview(message_id, Status(status), recipient, [p.provider_id for p in parts if p.provider_id])
+    message_id, recipient, status, state, viber_sender = row
+    rungs = _decode_delivery(state).rungs
+    provider_ids = [part.provider_id for rung in rungs for part in rung.parts if part.provider_id]
+    steps = [_step_overview(rung) for rung in rungs]
+    return Overview(message_id, Status(status), recipient, provider_ids, viber_sender or "", steps)
+
+
+def _step_overview(rung: Rung) -> StepOverview:
+    states = [part.state.name.lower() for part in rung.parts]
+    least = min(range(len(states)), key=lambda i: rung.parts[i].state)
+    ends_at = rung.ends_at - 1000 * rung.plan.grace_s if rung.any(*IN_FLIGHT) else None
+    return StepOverview(rung.plan.channel, states[least], rung.parts[least].code, ends_at, states)

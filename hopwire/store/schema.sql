@@ -10,7 +10,8 @@ CREATE TABLE meta (
 );
 
 -- "message_id": the highest id given out in blocks. "directory": raised by every change to accounts, keys,
--- sender names and prices, so that processes know when what they remember is old.
+-- sender names and prices, so that processes know when what they remember is old. "probe": written to find out
+-- whether the store can be.
 CREATE TABLE counters (
     name  TEXT PRIMARY KEY,
     value BIGINT NOT NULL
@@ -127,5 +128,5 @@ CREATE TABLE ledger (
 -- At most one reservation, charge and release for a step of a message: the database holds it, too.
 CREATE UNIQUE INDEX ledger_once ON ledger (message_id, step, kind) WHERE message_id IS NOT NULL;
 
-INSERT INTO counters (name, value) VALUES ('message_id', 0), ('directory', 0);
+INSERT INTO counters (name, value) VALUES ('message_id', 0), ('directory', 0), ('probe', 0);
 INSERT INTO meta (name, value) VALUES ('schema_version', '1');

@@ -7,6 +7,7 @@ returns. Other processes (the command line) may write for a moment; a lock is wa
 
 import asyncio
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -16,7 +17,15 @@ from hopwire.errors import Unavailable
 from hopwire.store import sql
 from hopwire.store.engine import Row, T
 
-BUSY_TIMEOUT_S = 0.5
+BUSY_S = 0.5  # how long a write waits for another process; the loop goes on meanwhile
+BUSY_PAUSE_S = 0.01
+PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "temp_store=MEMORY",
+    "cache_size=-32000",  # KiB
+    "busy_timeout=0",  # the last one: until here SQLite itself waits, BUSY_S
+)
 UNUSABLE = {  # primary result codes, https://www.sqlite.org/rescode.html; the others are bugs of ours
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_CANTOPEN,
@@ -71,8 +80,26 @@ class SqliteEngine:
         self._on_wake: Callable[[], None] = lambda: None
 
     async def write(self, work: Callable[[SqliteTx], T]) -> T:
+        loop = asyncio.get_running_loop()
+        patience = loop.time() + BUSY_S
+        while not self._begin():
+            if loop.time() > patience:
+                raise Unavailable
+            await asyncio.sleep(BUSY_PAUSE_S)
+        return self._commit(work)
+
+    def _begin(self) -> bool:
+        """Open a transaction; False while another process is writing."""
         try:
             self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as exc:
+            if exc.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                return False
+            raise Unavailable from exc
+        return True
+
+    def _commit(self, work: Callable[[SqliteTx], T]) -> T:
+        try:
             self._tx.woken = False
             result = work(self._tx)
             self._connection.execute("COMMIT")
@@ -107,11 +134,10 @@ def _unusable(exc: BaseException) -> bool:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        path, timeout=BUSY_TIMEOUT_S, isolation_level=None, cached_statements=256, check_same_thread=False
-    )
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # texts and numbers are nobody else's to read
+    connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, cached_statements=256)
     try:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", "cache_size=-32000"):
+        for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
     except sqlite3.Error:
         connection.close()

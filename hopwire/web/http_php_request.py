@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
 
 from hopwire import config, errors, phone, sms
+from hopwire.credentials import plain_login
 from hopwire.errors import ApiError
 from hopwire.model import (
     Account,
@@ -161,7 +162,7 @@ def _credentials(fields: Fields) -> Key | LoginPassword | None:
         password = forms.text(fields, b"pass") or forms.text(fields, b"password")
     except ApiError:
         return None
-    return LoginPassword(login.lstrip(" +"), password) if login and password else None
+    return LoginPassword(plain_login(login), password) if login and password else None
 
 
 # ---- the SMS

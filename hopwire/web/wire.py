@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from hopwire.errors import HeadTooLarge
 
 MAX_HEAD = 65_536
+BODY_S = 60.0  # for a body to come whole; then the connection ends
 WHOLE_REPLY = "hopwire.reply"  # ASGI extension: (status, header lines, body), instead of two `send`s
 LINGER_S = 2.0  # for a refused client to read why, before an unread rest of its head resets the connection
 
@@ -46,6 +47,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._in_body = False
         self._body_left = 0  # bytes; 0 in a body: nobody knows, it is chunked
         self._refused = False
+        self._body_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The first head may take no longer than a later one: as long as a connection may be idle."""
@@ -79,6 +81,8 @@ class HttpProtocol(HttpToolsProtocol):
         head, rest = self._head[:length], self._head[length:]
         self._head = b""
         super().data_received(_UPGRADE.sub(b"", quoted_line(head)))
+        if self._in_body:
+            self._body_timer = self.loop.call_later(BODY_S, self.transport.close)
         return rest
 
     def on_headers_complete(self) -> None:
@@ -104,7 +108,17 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._in_body = False
+        self._stop_body_timer()
         super().on_message_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_body_timer()
+        super().connection_lost(exc)
+
+    def _stop_body_timer(self) -> None:
+        if self._body_timer is not None:
+            self._body_timer.cancel()
+            self._body_timer = None
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """A client that has said all still gets its answer; over TLS there is no such half-closing."""
