@@ -9,6 +9,7 @@ import pytest
 import uvloop
 from smpp_ends import LATE, Gateway, Lines, Smsc, handover, missing, receipt
 
+from hopwire import metrics
 from hopwire.channels import smpp
 from hopwire.model import Answer, Fault, Later, Never, Outcome, Taken, Unknown
 from hopwire.smpp.pdu import (
@@ -98,6 +99,17 @@ async def test_the_answer_is_what_the_status_means(
 ) -> None:
     smsc.answer = lambda pdu: response
     assert await gateway.channel.submit(handover()) == said
+
+
+async def test_a_fault_of_our_configuration_alerts_once(
+    smsc: Smsc, gateway: Gateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    smsc.answer = lambda pdu: SubmitSmResp(status=0x401)
+    before = metrics.ALERTS.labels("alpha")._value.get()
+    for _ in range(3):
+        assert await gateway.channel.submit(handover()) == Never("0x00000401", Fault.CONFIGURATION)
+    assert caplog.text.count("connector=alpha refused our configuration code=0x00000401") == 1
+    assert metrics.ALERTS.labels("alpha")._value.get() == before + 1
 
 
 async def test_what_cannot_be_written_in_a_pdu_is_refused(gateway: Gateway) -> None:
@@ -356,6 +368,22 @@ async def test_receipts_of_one_turn_are_kept_together_and_then_answered(smsc: Sm
     assert (second.provider_id, second.outcome, second.code) == ("a2", Outcome.FAILED, "UNDELIV")
 
 
+async def test_no_more_receipts_are_read_than_the_store_keeps_up_with(smsc: Smsc, gateway: Gateway) -> None:
+    gateway.may_keep.clear()
+    link = gateway.channel._link
+    assert link is not None
+    for n in range(1, smpp.KEEPING + 1):
+        assert link._transport.is_reading()
+        smsc.say(receipt(f"{n:X}"), EnquireLink(sequence=1000 + n))
+        await smsc.hear(EnquireLinkResp)
+    assert not link._transport.is_reading()
+    gateway.may_keep.set()
+    assert {(await smsc.hear(DeliverSmResp)).sequence for _ in range(smpp.KEEPING)} == set(
+        range(1, smpp.KEEPING + 1)
+    )
+    assert link._transport.is_reading()
+
+
 async def test_a_receipt_that_could_not_be_kept_is_asked_for_again(
     smsc: Smsc, gateway: Gateway, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -389,62 +417,6 @@ async def test_a_receipt_may_overtake_the_answer_to_its_submit(smsc: Smsc, gatew
     assert not submit.done()
     smsc.say(SubmitSmResp(sequence=pdu.sequence, message_id="00ab"))
     assert await submit == Taken(gateway.kept[0][0].provider_id)
-
-
-# ---- tables
-
-
-@pytest.mark.parametrize(
-    ("sender", "said"),
-    [
-        pytest.param("Alpha", ((5, 0), "Alpha"), id="a name"),
-        pytest.param("24-7", ((5, 0), "24-7"), id="a name of digits and a dash"),
-        pytest.param("380671112233", ((1, 1), "380671112233"), id="a number"),
-        pytest.param("+380671112233", ((1, 1), "380671112233"), id="a number with its plus"),
-        pytest.param("1234", ((3, 0), "1234"), id="a short code"),
-        pytest.param("١٢٣", ((5, 0), "١٢٣"), id="digits of another script"),
-        pytest.param("", ((5, 0), ""), id="nothing: the SMSC's own"),
-    ],
-)
-def test_a_sender_tells_its_type_of_number(sender: str, said: tuple[tuple[int, int], str]) -> None:
-    assert smpp.source(sender) == said
-
-
-@pytest.mark.parametrize(
-    ("lifetime_s", "said"),
-    [
-        (86_400, "000001000000000R"),
-        (60, "000000000100000R"),
-        (93_784, "000001020304000R"),
-        (400 * 86_400, "000030000000000R"),
-    ],
-)
-def test_a_lifetime_is_a_relative_time(lifetime_s: int, said: str) -> None:
-    assert smpp.validity_period(lifetime_s) == said
-
-
-@pytest.mark.parametrize(
-    ("source", "destination", "said"),
-    [
-        pytest.param("380501234567", "Alpha", "380501234567", id="swapped, as it should be"),
-        pytest.param("+380501234567", "1234", "380501234567", id="with a plus"),
-        pytest.param("Alpha", "380501234567", "380501234567", id="not swapped"),
-        pytest.param("", "", "", id="not said"),
-    ],
-)
-def test_a_receipt_is_about_the_end_that_is_a_phone(source: str, destination: str, said: str) -> None:
-    assert smpp.recipient(DeliverSm(source_addr=source, destination_addr=destination)) == said
-
-
-def test_the_way_back_grows_and_stays_below_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(smpp, "BACKOFF_S", (0.2, 60.0))
-    assert [smpp.backoff_s(n, 0) for n in (0, 1, 2, 8, 9, 1000)] == [0.2, 0.4, 0.8, 51.2, 60, 60]
-    assert smpp.backoff_s(1000, 1) == 30
-
-
-@pytest.mark.parametrize(("status", "least"), [(0x0E, 30), (0x0F, 30), (0x05, 30), (0x08, 30), (0x04, 1)])
-def test_a_refused_bind_is_not_repeated_at_once(status: int, least: float) -> None:
-    assert smpp.refused_s(status) >= least
 
 
 # ---- a far end that is not ours

@@ -17,6 +17,7 @@ from hopwire.smpp import status
         pytest.param(0x0A, Never("ESME_RINVSRCADR", Fault.SENDER), id="sender name not registered"),
         pytest.param(0x01, Never("ESME_RINVMSGLEN", Fault.CONTENT), id="content"),
         pytest.param(0x0E, Never("ESME_RINVPASWD", Fault.CONFIGURATION), id="our password"),
+        pytest.param(0x02, Never("ESME_RINVCMDLEN", Fault.CONFIGURATION), id="this message, not the session"),
         pytest.param(
             0x401, Never("0x00000401", Fault.CONFIGURATION), id="a vendor's own: the operator looks"
         ),

@@ -14,7 +14,7 @@ import ssl
 from collections.abc import Callable, Iterable
 from typing import cast
 
-from hopwire import sms
+from hopwire import metrics, sms
 from hopwire.channels import KeepReceipts
 from hopwire.config import SmppConnector
 from hopwire.model import (
@@ -58,6 +58,8 @@ BACKOFF_S = (0.2, 60.0)
 REFUSED_S = 30.0  # after refused credentials: SMSCs lock out who hammers
 PAUSE_S = (1.0, 30.0)  # after throttling, doubled while it lasts
 GOODBYE_S = 5.0  # for the answer to our unbind, and for the last bytes to leave
+ALERT_S = 60.0
+KEEPING = 8  # bursts of receipts that wait for the store before no more are taken off the wire
 MAX_VALIDITY_S = 30 * 86_400
 
 # Type of number and numbering plan (3.4 sections 5.2.5 and 5.2.6)
@@ -177,6 +179,15 @@ class _Link(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
 
+    def read(self, more: bool) -> None:
+        """Take more off the wire, or leave it there for now."""
+        if self._transport.is_closing():
+            return
+        if more:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's own is no subclass
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -279,6 +290,7 @@ class SmppChannel:
         self._keeping: set[asyncio.Task[None]] = set()
         self._blocked = True  # capacity was 0 and nobody has been told otherwise
         self._stopping = False
+        self._quiet_until = 0.0  # no other alert before
         self._pause_s = PAUSE_S[0]
         self._resume: asyncio.TimerHandle | None = None  # set while paused
 
@@ -391,9 +403,19 @@ class SmppChannel:
             self._pause()
         elif isinstance(said, Taken) and not self._resume:
             self._pause_s = PAUSE_S[0]
+        elif isinstance(said, Never) and said.fault is Fault.CONFIGURATION:
+            self._alert(said.code)
         if isinstance(event.response, SubmitSmResp) and event.response.status in status.REBIND:
             link.unbind()
         self._settle(link, event.sequence, said)
+
+    def _alert(self, code: str) -> None:
+        """Tell the operator, once a minute. There is no pause: such a code may be about one message only."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._quiet_until:
+            self._quiet_until = now + ALERT_S
+            metrics.ALERTS.labels(self.name).inc()
+            log.error("connector=%s refused our configuration code=%s", self.name, code)
 
     def _unanswered(self, link: _Link, sequence: int) -> None:
         link.late[sequence] = link.waiting[sequence][1]
@@ -447,7 +469,13 @@ class SmppChannel:
     def _keep(self, link: _Link, delivered: list[DeliverSm]) -> None:
         task = asyncio.create_task(self._keep_and_answer(link, delivered))
         self._keeping.add(task)
-        task.add_done_callback(self._keeping.discard)
+        link.read(len(self._keeping) < KEEPING)
+
+        def done(task: asyncio.Task[None]) -> None:
+            self._keeping.discard(task)
+            link.read(True)
+
+        task.add_done_callback(done)
 
     async def _keep_and_answer(self, link: _Link, delivered: list[DeliverSm]) -> None:
         found = [(pdu.sequence, received(self.name, pdu)) for pdu in delivered]

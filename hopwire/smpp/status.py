@@ -17,15 +17,13 @@ RTHROTTLED = 0x58
 RX_T_APPN = 0x64
 
 THROTTLED = frozenset({RMSGQFUL, RTHROTTLED})
-REBIND = frozenset(
-    {RINVCMDLEN, RINVCMDID, RINVBNDSTS, RALYBND}
-)  # the session is out of step, not the message
+REBIND = frozenset({RINVBNDSTS, RALYBND})  # the session is out of step, not the message
 
 # A number: temporary, seconds until the next try. A fault: final.
 TABLE: dict[int, tuple[str, float | Fault]] = {
     0x01: ("ESME_RINVMSGLEN", Fault.CONTENT),
-    RINVCMDLEN: ("ESME_RINVCMDLEN", 1),
-    RINVCMDID: ("ESME_RINVCMDID", 1),
+    RINVCMDLEN: ("ESME_RINVCMDLEN", Fault.CONFIGURATION),
+    RINVCMDID: ("ESME_RINVCMDID", Fault.CONFIGURATION),
     RINVBNDSTS: ("ESME_RINVBNDSTS", 1),
     RALYBND: ("ESME_RALYBND", 30),  # until the peer has missed the end of the session before
     0x06: ("ESME_RINVPRTFLG", Fault.CONTENT),
