@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from gateway import SECRET, TO, Gateway, Reply, get, running
 
+from hopwire import metrics
 from hopwire.model import Taken
 
 PATH = f"/callbacks/viber/{SECRET}"
@@ -81,6 +82,21 @@ async def test_reports_of_many_at_once_are_all_kept(gateway: Gateway) -> None:
     assert len(receipts(gateway)) == 50
 
 
+def counted(outcome: str) -> float:
+    labels = {"connector": "viber", "outcome": outcome}
+    return metrics.REGISTRY.get_sample_value("hopwire_receipts_total", labels) or 0.0
+
+
+async def test_what_is_kept_is_counted_by_its_outcome(gateway: Gateway) -> None:
+    before = [counted(outcome) for outcome in ("delivered", "seen", "expired")]
+    for status in (0, 0, 1, 4):
+        assert (await report(gateway, status, "a")).status == 200
+    with gateway.locked():
+        assert (await report(gateway, 2, "a")).status == 503
+    after = [counted(outcome) for outcome in ("delivered", "seen", "expired")]
+    assert [b - a for a, b in zip(before, after, strict=True)] == [2, 1, 0]
+
+
 WRONG_PATHS = [
     "/callbacks/viber/wrong",
     f"/callbacks/viber/{SECRET}x",
@@ -111,6 +127,7 @@ GARBAGE = [
     b"\xff\xfe",
     b'{"a": "\xff"}',
     b"{}{}",
+    b'{"a":' * 10_000,
 ]
 
 

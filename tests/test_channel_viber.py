@@ -169,19 +169,37 @@ def test_what_was_taken_is_taken_whatever_its_token(said: dict[str, Any], token:
         pytest.param(401, b"", Never("http 401", Fault.CONFIGURATION), id="not authorised"),
         pytest.param(403, b"<html>", Never("http 403", Fault.CONFIGURATION), id="forbidden"),
         pytest.param(429, b"", Later(1.0, "http 429", throttled=True), id="too many requests"),
-        pytest.param(500, OK, Later(1.0, "http 500"), id="a failure, whatever it says"),
-        pytest.param(502, b"<html>", Later(1.0, "http 502"), id="a proxy"),
+        pytest.param(503, b"", Later(1.0, "http 503"), id="not available"),
         pytest.param(302, b"", Later(1.0, "http 302"), id="a redirect"),
-        pytest.param(200, b"<html>It works!</html>", Later(1.0, "http 200"), id="a page"),
-        pytest.param(200, b"", Later(1.0, "http 200"), id="nothing"),
-        pytest.param(200, b"[0]", Later(1.0, "http 200"), id="a list"),
-        pytest.param(200, b"{}", Later(1.0, "http 200"), id="no status"),
-        pytest.param(200, b'{"status":null}', Later(1.0, "http 200"), id="a status of nothing"),
-        pytest.param(200, b'{"status":"\xff"}', Later(1.0, "http 200"), id="no UTF-8"),
+        pytest.param(404, b"", Later(1.0, "http 404"), id="not found"),
+        pytest.param(400, OK, Later(1.0, "http 400"), id="a refusal, whatever it says"),
     ],
 )
-def test_what_is_no_answer_of_viber_s_is_temporary(status: int, text: bytes, expected: Answer) -> None:
+def test_what_http_refuses_was_not_taken(status: int, text: bytes, expected: Answer) -> None:
     assert answer(status, text) == expected
+
+
+DEEP = b"[" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        pytest.param(500, OK, id="a failure, whatever it says"),
+        pytest.param(502, b"<html>", id="a proxy without an answer"),
+        pytest.param(504, b"", id="a proxy that has waited too long"),
+        pytest.param(202, b"", id="another success"),
+        pytest.param(200, b"<html>It works!</html>", id="a page"),
+        pytest.param(200, b"", id="nothing"),
+        pytest.param(200, b"[0]", id="a list"),
+        pytest.param(200, b"{}", id="no status"),
+        pytest.param(200, b'{"status":null}', id="a status of nothing"),
+        pytest.param(200, b'{"status":"\xff"}', id="no UTF-8"),
+        pytest.param(200, b'{"status":0,"x":' + DEEP, id="nested too deeply"),
+    ],
+)
+def test_what_is_no_answer_of_viber_s_leaves_the_message_in_doubt(status: int, text: bytes) -> None:
+    assert answer(status, text) == Unknown(f"http {status}")
 
 
 # ---- what is reported later
@@ -206,6 +224,14 @@ def test_a_report_is_a_receipt(reported: int, outcome: Outcome, token: Any, numb
             raw=text,
         )
     ]
+
+
+@pytest.mark.parametrize(
+    "text", [DEEP, b'{"x":' + DEEP, b'{"message_token":"1","message_status":0,"x":' + DEEP]
+)
+def test_a_report_that_is_nested_too_deeply_is_garbage(text: bytes) -> None:
+    with pytest.raises(ValueError, match="the callback is not a JSON object"):
+        parse_callback("viber", text)
 
 
 # ---- the line
@@ -266,17 +292,28 @@ async def far() -> Far:
 
 
 @pytest.fixture
-async def channel(far: Far) -> AsyncIterator[ViberChannel]:
+async def url(far: Far) -> AsyncIterator[str]:
+    """Where the far side listens."""
     app = web.Application()
     app.router.add_route("*", "/{any:.*}", far.take)
     runner = web.AppRunner(app)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    port = runner.addresses[0][1]
-    async with line(f"http://127.0.0.1:{port}/send", window=3) as one:
-        yield one
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}/send"
     await runner.cleanup()
+
+
+@pytest.fixture
+async def channel(url: str) -> AsyncIterator[ViberChannel]:
+    async with line(url, window=3) as one:
+        yield one
+
+
+@pytest.fixture
+async def two(url: str) -> AsyncIterator[ViberChannel]:
+    """A channel with two services, one of them set up wrongly."""
+    async with line(url, service_ids={"Shop": 3100, "Bad": 666}) as one:
+        yield one
 
 
 @pytest.fixture
@@ -348,7 +385,7 @@ def alerts() -> float:
     return metrics.REGISTRY.get_sample_value("hopwire_alerts_total", {"connector": "viber"}) or 0.0
 
 
-async def test_a_fault_of_ours_pauses_the_connector_and_then_one_message_tries(
+async def test_a_fault_of_the_connection_pauses_it_and_then_one_message_tries(
     far: Far, channel: ViberChannel, clock: list[float]
 ) -> None:
     before = alerts()
@@ -368,6 +405,75 @@ async def test_a_fault_of_ours_pauses_the_connector_and_then_one_message_tries(
     assert await channel.submit(handover()) == Taken(TOKEN)
     assert [await channel.submit(handover()) for _ in range(3)] == [Taken(TOKEN)] * 3
     assert (len(far.asked), alerts() - before) == (6, 2)
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "pauses_all"),
+    [
+        *(pytest.param(200, reply(code), code in (11, 401), id=str(code)) for code in CONFIGURATION),
+        pytest.param(401, b"", True, id="http 401"),
+        pytest.param(403, b"", True, id="http 403"),
+    ],
+)
+async def test_a_fault_of_one_service_does_not_pause_another(
+    far: Far, two: ViberChannel, status: int, text: bytes, pauses_all: bool
+) -> None:
+    far.says(text, status)
+    assert await two.submit(handover(sender="Bad")) == answer(status, text)
+    far.says(OK)
+    assert await two.submit(handover(sender="Bad")) == PAUSED
+    assert await two.submit(handover()) == (PAUSED if pauses_all else Taken(TOKEN))
+    assert await two.submit(handover(sender="Bad")) == PAUSED
+
+
+async def test_a_service_is_refused_when_the_connection_is_right_again(
+    far: Far, two: ViberChannel, clock: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    before = alerts()
+    far.says(REFUSED)
+    await two.submit(handover())
+    clock[0] += viber.PAUSE_S
+    far.says(reply(2))
+    assert await two.submit(handover(sender="Bad")) == EXPECTED[2]
+    far.says(OK)
+    assert await two.submit(handover(sender="Bad")) == PAUSED
+    assert await two.submit(handover()) == Taken(TOKEN)
+    assert alerts() - before == 2
+    assert [one.getMessage() for one in caplog.records] == [
+        "connector=viber refused our configuration service_id=all code=11 paused_s=60",
+        "connector=viber refused our configuration service_id=666 code=2 paused_s=60",
+    ]
+
+
+async def test_a_service_stays_paused_while_the_connection_is_refused(
+    far: Far, two: ViberChannel, clock: list[float]
+) -> None:
+    far.says(reply(2))
+    await two.submit(handover(sender="Bad"))
+    clock[0] += viber.PAUSE_S
+    far.says(REFUSED)
+    assert await two.submit(handover(sender="Bad")) == EXPECTED[11]
+    clock[0] += viber.PAUSE_S
+    far.says(OK)
+    assert await two.submit(handover()) == Taken(TOKEN)
+    together = await asyncio.gather(*(two.submit(handover(sender="Bad")) for _ in range(2)))
+    assert together == [Taken(TOKEN), PAUSED]
+    assert await two.submit(handover(sender="Bad")) == Taken(TOKEN)
+
+
+async def test_an_older_answer_does_not_end_a_pause(far: Far, channel: ViberChannel) -> None:
+    far.says(OK)
+    far.may_answer.clear()
+    older = asyncio.create_task(channel.submit(handover()))
+    await far.arrived.wait()
+    held, far.may_answer = far.may_answer, asyncio.Event()
+    far.may_answer.set()
+    far.says(REFUSED)
+    assert await channel.submit(handover()) == EXPECTED[11]
+    far.says(OK)
+    held.set()
+    assert await older == Taken(TOKEN)
+    assert await channel.submit(handover()) == PAUSED
 
 
 async def test_many_refusals_at_once_alert_once(far: Far, channel: ViberChannel) -> None:
@@ -493,5 +599,5 @@ async def test_an_answer_without_end_is_not_read_to_its_end() -> None:
             await writer.drain()
 
     async with raw_line(serve) as channel:
-        assert await channel.submit(handover()) == Later(1.0, "http 200")
+        assert await channel.submit(handover()) == Unknown("http 200")
     assert sent < 100_000_000

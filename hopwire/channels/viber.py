@@ -34,7 +34,7 @@ from hopwire.model import (
 log = logging.getLogger(__name__)
 
 MIN_TTL_S = 30
-PAUSE_S = 60.0  # after a fault of our configuration; then one message tries again
+PAUSE_S = 60.0  # after a fault of our configuration; then one message of what is paused tries again
 KEEP_ALIVE_S = 5.0  # shorter than any server's, so that a request does not meet a closed connection
 MAX_REPLY = 65_536  # bytes; a longer one is no answer of Viber
 
@@ -71,7 +71,10 @@ CODES: dict[int, tuple[str, Fault | None]] = {
     43: ("SRVC_SERVICE_BLOCKED", Fault.CONFIGURATION),
     401: ("SRVC_UNAUTHORIZED_IP", Fault.CONFIGURATION),
 }
+CONNECTION_FAULTS = {"11", "401", "http 401", "http 403", "url"}  # they stop every service, others their own
 ALREADY_SENT = 12  # an earlier try of ours was taken, and its token was lost with the answer
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # the last: nested too deeply
 
 OUTCOMES = {0: Outcome.DELIVERED, 1: Outcome.SEEN, 2: Outcome.EXPIRED}
 
@@ -131,16 +134,26 @@ _decode_reply = msgspec.json.Decoder(_Reply).decode
 
 
 def answer(http_status: int, text: bytes) -> Answer:
-    """What the reply to a request means. Anything that is no answer of Viber is a temporary failure."""
-    if http_status in (401, 403):
-        return Never(f"http {http_status}", Fault.CONFIGURATION)
+    """What the reply to a request means: HTTP status and body.
+
+    What is no answer of Viber's leaves the message in doubt, unless HTTP says that it was not taken
+    (RFC 9110, section 15): Viber has no idempotency key, and a message in doubt must not be sent again.
+    """
+    if http_status != 200:
+        return _not_ok(http_status)
     try:
-        reply = _decode_reply(text) if http_status == 200 else None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        reply = None
-    if reply is None:
-        return Later(1.0, f"http {http_status}", throttled=http_status == 429)
-    return _answer(reply)
+        return _answer(_decode_reply(text))
+    except UNREADABLE:
+        return Unknown("http 200")
+
+
+def _not_ok(http_status: int) -> Answer:
+    code = f"http {http_status}"
+    if http_status in (401, 403):
+        return Never(code, Fault.CONFIGURATION)
+    if 300 <= http_status < 500 or http_status == 503:
+        return Later(1.0, code, throttled=http_status == 429)
+    return Unknown(code)
 
 
 def _answer(reply: _Reply) -> Answer:
@@ -169,7 +182,7 @@ def parse_callback(connector: str, text: bytes) -> list[Receipt]:
     try:
         callback = _decode_callback(text)
         raw = text.decode()
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         _decode_object(text)
         return []
     outcome = OUTCOMES.get(callback.message_status)
@@ -191,15 +204,28 @@ def _decode_object(text: bytes) -> None:
     """A user's reply and other reports are objects, too; raises ValueError for what is none."""
     try:
         msgspec.json.decode(text, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         raise ValueError("the callback is not a JSON object") from None
 
 
 # ---- the channel
 
+Scope = int | None  # what a pause is for: a service id, or all of them
+ALL: Scope = None
+
+
+def faults(reply: Answer, service_id: int) -> dict[Scope, str]:
+    """What a reply says of the scopes that it concerns: the code of a fault of ours, "" for none."""
+    match reply:
+        case Never(code, Fault.CONFIGURATION) if code in CONNECTION_FAULTS:
+            return {ALL: code}  # the service itself was not looked at
+        case Never(code, Fault.CONFIGURATION):
+            return {ALL: "", service_id: code}
+    return {ALL: "", service_id: ""}
+
 
 class ViberChannel:
-    """One Viber service account. `on_ready` is called when there is capacity again."""
+    """One connection to Viber and its services. `on_ready` is called when there is capacity again."""
 
     def __init__(self, name: str, settings: ViberConnector, on_ready: Callable[[], None]) -> None:
         self.name = name
@@ -207,7 +233,7 @@ class ViberChannel:
         self._on_ready = on_ready
         self._session: aiohttp.ClientSession | None = None
         self._under_way = 0
-        self._paused_until = 0.0  # 0: there was no pause since something was taken
+        self._paused_until: dict[Scope, float] = {}  # an ended one stays until a message has tried
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -228,21 +254,21 @@ class ViberChannel:
         request = body(handover, self._settings)
         if request is None:
             return Never("no service id", Fault.SENDER)
-        if self._spared():
+        service_id = request["service_id"]
+        if self._spared(service_id):
             return Never("paused", Fault.CONFIGURATION)
-        paused_until = self._paused_until
+        known = dict(self._paused_until)
         reply = await self._post_counted(msgspec.json.encode(request))
-        if self._paused_until == paused_until:  # else another one has been refused meanwhile
-            self._learn(reply)
+        self._learn(service_id, reply, known)
         return reply
 
-    def _spared(self) -> bool:
+    def _spared(self, service_id: int) -> bool:
         """Whether there is a pause; at its end one message tries, and those after it go by what it finds."""
         now = time.monotonic()
-        if now < self._paused_until:
+        pauses = [scope for scope in (ALL, service_id) if scope in self._paused_until]
+        if any(now < self._paused_until[scope] for scope in pauses):
             return True
-        if self._paused_until:
-            self._paused_until = now + PAUSE_S
+        self._paused_until |= dict.fromkeys(pauses, now + PAUSE_S)
         return False
 
     async def _post_counted(self, data: bytes) -> Answer:
@@ -274,15 +300,26 @@ class ViberChannel:
         except (aiohttp.ClientError, TimeoutError) as exc:
             return Unknown(type(exc).__name__)
 
-    def _learn(self, reply: Answer) -> None:
+    def _learn(self, service_id: int, reply: Answer, known: dict[Scope, float]) -> None:
+        """Begin and end pauses, but leave what has changed since the message left to the newer reply."""
+        for scope, code in faults(reply, service_id).items():
+            if self._paused_until.get(scope) != known.get(scope):
+                continue
+            if code:
+                self._pause(scope, code)
+            else:
+                self._paused_until.pop(scope, None)
+
+    def _pause(self, scope: Scope, code: str) -> None:
         """After a fault of ours, spare the next messages a round trip that must fail; tell the operator."""
-        if not (isinstance(reply, Never) and reply.fault is Fault.CONFIGURATION):
-            self._paused_until = 0.0
-            return
-        self._paused_until = time.monotonic() + PAUSE_S
+        self._paused_until[scope] = time.monotonic() + PAUSE_S
         metrics.ALERTS.labels(self.name).inc()
         log.error(
-            "connector=%s refused our configuration code=%s paused_s=%d", self.name, reply.code, PAUSE_S
+            "connector=%s refused our configuration service_id=%s code=%s paused_s=%d",
+            self.name,
+            "all" if scope is ALL else scope,
+            code,
+            PAUSE_S,
         )
 
     async def stop(self) -> None:
