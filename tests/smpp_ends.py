@@ -93,7 +93,7 @@ class Smsc:
         self._writer.write(b"".join(map(encode, pdus)))
 
     def drop(self) -> None:
-        if self._writer:
+        if self._writer and not self._writer.transport.is_closing():
             self._writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
