@@ -21,7 +21,7 @@ import uvicorn
 import uvloop
 from setproctitle import setproctitle
 
-from hopwire import logs, metrics
+from hopwire import logs
 from hopwire.admission import Admission, now_ms
 from hopwire.channels import Channel
 from hopwire.channels import viber as viber_channel
@@ -88,10 +88,7 @@ def web_app(config: Config, store: Store, admission: Admission, directory: Direc
     """The ASGI application over a store."""
 
     async def keep_many(receipts: Sequence[Receipt]) -> Sequence[None]:
-        kept = await store.keep_receipts(receipts, now_ms())
-        for receipt in receipts:
-            metrics.RECEIPTS.labels(receipt.connector, receipt.outcome.name.lower()).inc()
-        return kept
+        return await store.keep_receipts(receipts, now_ms())
 
     credentials = Credentials(directory, installation_secret(config.store), lambda: admission.generation)
     keep: Batch[Receipt, None] = Batch(keep_many)

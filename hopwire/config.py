@@ -357,11 +357,8 @@ def _agree(config: Config) -> None:
 
 def _lease_agrees(where: str, connector: Connector, lease_s: int) -> None:
     """A worker that still waits for an answer must not lose its claim."""
-    key, timeout_s = (
-        ("response_timeout_s", connector.response_timeout_s)
-        if isinstance(connector, SmppConnector)
-        else ("timeout_s", connector.timeout_s)
-    )
+    key = "response_timeout_s" if isinstance(connector, SmppConnector) else "timeout_s"
+    timeout_s: int = getattr(connector, key)
     if timeout_s + LEASE_MARGIN_S > lease_s:
         raise ConfigError(
             f"{where}.{key} = {timeout_s}: must be at least {LEASE_MARGIN_S} less than worker.lease_s,"

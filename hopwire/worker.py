@@ -76,8 +76,6 @@ class Worker:
 
     async def keep_receipts(self, receipts: Sequence[Receipt]) -> None:
         """Keep what an upstream reports; on disk when this returns."""
-        for receipt in receipts:
-            metrics.RECEIPTS.labels(receipt.connector, receipt.outcome.name.lower()).inc()
         await self._store.keep_receipts(receipts, self._clock())
 
     def late(self, message_id: int, step: int, part: int, answer: Answer) -> None:

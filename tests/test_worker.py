@@ -96,6 +96,7 @@ async def test_parts_that_find_no_room_go_back_and_leave_later(store: Store, sto
         assert [handover.part for handover in operator.handed] == [0, 1]
         operator.answer()
         await becomes(lambda: states(store_url) == [TAKEN, TAKEN, SENDING])
+        await becomes(lambda: len(operator.handed) == 3)  # SENDING is kept before it is handed over
         operator.answer()
         await becomes(lambda: states(store_url) == [TAKEN, TAKEN, TAKEN])
     assert [handover.part for handover in operator.handed] == [0, 1, 2]

@@ -137,10 +137,11 @@ async def _demo(
 
     http = _listen("127.0.0.1", port)
     far = {name: _listen("127.0.0.1", 0) for name in ("smsc", "viber", "phone")}
-    password = _remembered(folder).get("password") or secrets.token_urlsafe(9)
+    known = _remembered(folder)
+    password = known.get("password") or secrets.token_urlsafe(9)
     store = {"url": database or f"sqlite:{folder / 'hopwire.db'}", "secret_file": str(folder / "secret")}
     config, arguments = _demo_config(store, password, address(http), {n: address(s) for n, s in far.items()})
-    ready = await _seed(config, folder, password)
+    ready = await _seed(config, folder, known, password)
     _own(config)
     ready |= {
         "url": f"http://{address(http)}",
@@ -217,7 +218,7 @@ def _remember(folder: Path, ready: dict[str, str]) -> None:
     fresh.rename(folder / DEMO_FILE)  # whole or not at all
 
 
-async def _seed(config: "Config", folder: Path, password: str) -> dict[str, str]:
+async def _seed(config: "Config", folder: Path, known: dict[str, str], password: str) -> dict[str, str]:
     """The demo's account with its key: the one the folder remembers, if the store has it, or a new one."""
     from hopwire.credentials import installation_secret, key_digest
     from hopwire.store.directory import Directory
@@ -227,10 +228,10 @@ async def _seed(config: "Config", folder: Path, password: str) -> dict[str, str]
     try:
         directory = Directory(store.engine)
         secret = installation_secret(config.store)
-        ready = _remembered(folder)
-        if not ready or await directory.account_by_key(key_digest(secret, ready["key"])) is None:
-            ready = await _new_account(directory, secret, password)
-            _remember(folder, ready)
+        if known and await directory.account_by_key(key_digest(secret, known["key"])) is not None:
+            return known
+        ready = await _new_account(directory, secret, password)
+        _remember(folder, ready)
         return ready
     finally:
         await store.close()

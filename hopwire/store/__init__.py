@@ -173,6 +173,8 @@ class Store:
             self._apply(tx, kept, [reported(place, r) for r, place in both if place], now)
 
         await self.engine.write(work)
+        for receipt in receipts:
+            metrics.RECEIPTS.labels(receipt.connector, receipt.outcome.name.lower()).inc()
         return [None] * len(receipts)
 
     async def match_receipts(self, n: int, now: int) -> int:
