@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from hopwire import routing
 from hopwire.delivery import plan_delivery
 from hopwire.errors import ApiError, SenderNotRegistered, Unavailable, ViberSenderNotRegistered
-from hopwire.model import Account, SendRequest
+from hopwire.model import Account, SendRequest, SmsContent
 from hopwire.routing import Carrier, Tables, Times
 from hopwire.store import Order, Standing, Store
 from hopwire.store.batch import Batch
@@ -78,7 +78,11 @@ class Admission:
         answer = await self._admit(Order(account, request, plan_delivery(steps, due_at), now))
         if isinstance(answer, ApiError):
             raise answer
-        return answer, routing.parts(request)
+        return answer, 1 if request.sms is None else self.parts(request.recipient, request.sms)
+
+    def parts(self, digits: str, content: SmsContent) -> int:
+        """Into how many SMS parts the content falls on its way to this number."""
+        return routing.parts(self._tables, digits, content)
 
     def _check_senders(self, account: Account, request: SendRequest) -> None:
         if account.any_sender:

@@ -66,7 +66,9 @@ def carriers(config: Config) -> dict[str, dict[str, Carrier]]:
 
     def carrier(name: str) -> Carrier:
         connector = config.connectors[name]
-        return Carrier(name, isinstance(connector, SmppConnector) and connector.on_unknown == "resend")
+        if not isinstance(connector, SmppConnector):
+            return Carrier(name)
+        return Carrier(name, connector.on_unknown == "resend", connector.writing, connector.reports)
 
     return by_prefix((route.channel, route.prefix, carrier(route.connector)) for route in config.routes)
 
@@ -79,7 +81,13 @@ def channels(config: Config, worker: Worker) -> dict[str, Channel]:
             made[name] = ViberChannel(name, settings, partial(worker.ready, name))
         else:
             made[name] = SmppChannel(
-                name, settings, worker.keep_receipts, partial(worker.ready, name), worker.late
+                name,
+                settings,
+                worker.keep_receipts,
+                worker.keep_incoming,
+                partial(worker.ready, name),
+                worker.late,
+                share=config.worker.processes,
             )
     return made
 
@@ -87,11 +95,11 @@ def channels(config: Config, worker: Worker) -> dict[str, Channel]:
 def web_app(config: Config, store: Store, admission: Admission, directory: Directory) -> App:
     """The ASGI application over a store."""
 
-    async def keep_many(receipts: Sequence[Receipt]) -> Sequence[None]:
+    async def keep_many(receipts: Sequence[Receipt]) -> Sequence[str | None]:
         return await store.keep_receipts(receipts, now_ms())
 
     credentials = Credentials(directory, installation_secret(config.store), lambda: admission.generation)
-    keep: Batch[Receipt, None] = Batch(keep_many)
+    keep: Batch[Receipt, str | None] = Batch(keep_many)
     readers = {
         name: (connector.callback_secret, viber_channel.parse_callback)
         for name, connector in config.connectors.items()
@@ -123,7 +131,14 @@ def worker_name(assignment: Assignment) -> str:
 async def working(assignment: Assignment, store: Store) -> AsyncIterator[None]:
     """A worker at work; on leaving, it claims no more and waits for what is under way."""
     config = assignment.config
-    worker = Worker(store, worker_name(assignment), config.worker.lease_s, now_ms)
+    worker = Worker(
+        store,
+        worker_name(assignment),
+        config.worker.lease_s,
+        now_ms,
+        config.sms.stop_words,
+        config.sms.start_words,
+    )
     await worker.start(channels(config, worker))
     try:
         yield

@@ -11,6 +11,9 @@ moves along this graph:
        ^         | |        |
        +- later -+ +-> UNKNOWN     FAILED and EXPIRED end a part from anywhere left of DELIVERED;
                                    a late "delivered" still outranks them.
+
+The parts of a rung are handed over one after the other: each when the one before it has been answered. So
+they arrive in order, one that must wait holds back those behind it, and what is behind a refused one stays.
 """
 
 from collections.abc import Sequence
@@ -67,6 +70,22 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     def ends_at(self) -> int:
         return (self.handed_at or 0) + 1000 * (self.plan.lifetime_s + self.plan.grace_s)
 
+    @property
+    def next(self) -> int | None:
+        """The part to hand over; None while another one waits for its answer, or when none is left."""
+        found = None
+        for i, part in enumerate(self.parts):
+            if part.state is PartState.SENDING:
+                return None
+            if part.state is PartState.WAITING and found is None:
+                found = i
+        return found
+
+    @property
+    def under_way(self) -> tuple[PartState, ...]:
+        """The states of parts that may still hear of themselves."""
+        return IN_DOUBT if self.plan.reports == "none" else IN_FLIGHT
+
     def any(self, *states: PartState) -> bool:
         for part in self.parts:  # noqa: SIM110 - asked a dozen times per event; a generator costs thrice as much
             if part.state in states:
@@ -82,11 +101,11 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
     @property
     def due_at(self) -> int | None:
-        """When waiting parts are to be handed over."""
+        """When the next waiting part is to be handed over."""
         if self.status.final:
             return None
-        waiting = [part.due_at for part in self.rungs[self.at].parts if part.state is PartState.WAITING]
-        return min(waiting) if waiting else None
+        rung = self.rungs[self.at]
+        return None if (index := rung.next) is None else rung.parts[index].due_at
 
     @property
     def timer_at(self) -> int | None:
@@ -97,7 +116,16 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     @property
     def in_doubt(self) -> bool:
         """Whether some part was handed over and its provider's id is not known."""
-        return any(part.nameless for rung in self.rungs for part in rung.parts)
+        states = IN_DOUBT if self.ended else IN_FLIGHT  # what has ended waits for answers, not for receipts
+        return any(part.nameless and part.state in states for rung in self.rungs for part in rung.parts)
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is awaited any more: the status is final, or all is sent and nobody will report."""
+        if self.status.final or not self.rungs:
+            return True
+        rung = self.rungs[self.at]
+        return rung.plan.reports == "none" and not rung.any(PartState.WAITING, *IN_DOUBT)
 
     @property
     def connector(self) -> str:
@@ -108,7 +136,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class Begin(NamedTuple):
-    """A worker hands the waiting parts over now, and answers for them until the lease ends."""
+    """A worker hands the next part over now, and answers for it until the lease ends."""
 
     lease_ms: int
 
@@ -150,10 +178,10 @@ Event = Begin | Answered | Reported | Timer | Orphaned | Delete
 
 
 class Submit(NamedTuple):
-    """Hand these parts of the step to its connector."""
+    """Hand this part of the step to its connector."""
 
     step: int
-    parts: tuple[int, ...]
+    part: int
 
 
 class Charge(NamedTuple):
@@ -196,6 +224,10 @@ def _put_rung(d: Delivery, index: int, rung: Rung) -> Delivery:
     return replace(d, rungs=(*d.rungs[:index], rung, *d.rungs[index + 1 :]))
 
 
+def _put_part(rung: Rung, index: int, part: Part) -> Rung:
+    return replace(rung, parts=(*rung.parts[:index], part, *rung.parts[index + 1 :]))
+
+
 # ---- the one decision
 
 
@@ -231,16 +263,17 @@ def _begin(d: Delivery, lease_ms: int, now: int) -> Decision:
     rung = d.rungs[d.at]
     if now >= rung.give_up_at:
         return _expire(d, now)
-    due = tuple(i for i, p in enumerate(rung.parts) if p.state is PartState.WAITING and p.due_at <= now)
-    sending = (replace(p, state=PartState.SENDING) if i in due else p for i, p in enumerate(rung.parts))
-    d = _put_rung(d, d.at, replace(rung, parts=tuple(sending), handed_at=now))
-    return replace(d, status=max(d.status, Status.SENDING), lease_at=now + lease_ms), (Submit(d.at, due),)
+    index = rung.next
+    assert index is not None, "due_at names a part"
+    rung = _put_part(replace(rung, handed_at=now), index, replace(rung.parts[index], state=PartState.SENDING))
+    d = replace(_put_rung(d, d.at, rung), status=max(d.status, Status.SENDING), lease_at=now + lease_ms)
+    return d, (Submit(d.at, index),)
 
 
 def _answered(d: Delivery, step: int, index: int, answer: Answer, now: int) -> Part:
     rung = d.rungs[step]
     part = rung.parts[index]
-    again = not d.status.final and now < rung.give_up_at
+    again = not d.status.final and now < rung.give_up_at and not rung.any(PartState.FAILED)
     match answer:
         case Taken(provider_id):
             return replace(part, state=max(part.state, PartState.TAKEN), taken=True, provider_id=provider_id)
@@ -248,6 +281,8 @@ def _answered(d: Delivery, step: int, index: int, answer: Answer, now: int) -> P
             return part  # the receipt was first, or our timer
         case Never(code, fault):
             return replace(part, state=PartState.FAILED, code=code, fault=fault)
+        case Later(_, code, False, most) if most and part.tries + 1 >= most:
+            return replace(part, state=PartState.UNKNOWN if part.repeated else PartState.FAILED, code=code)
         case Later(after_s, code, throttled) if again:
             return _wait(replace(part, code=code, tries=part.tries + (not throttled)), rung, after_s, now)
         case Later(_, code):
@@ -292,7 +327,7 @@ def _timer(d: Delivery, index: int, rung: Rung) -> int | None:
         return d.lease_at
     if current and rung.any(PartState.WAITING):
         return rung.give_up_at
-    return rung.ends_at if (current and rung.any(*IN_FLIGHT)) or _earning(rung) else None
+    return rung.ends_at if (current and rung.any(*rung.under_way)) or _earning(rung) else None
 
 
 def _expire(d: Delivery, now: int) -> Decision:
@@ -300,7 +335,7 @@ def _expire(d: Delivery, now: int) -> Decision:
     actions: tuple[Action, ...] = ()
     for i in range(min(d.at + 1, len(d.rungs))):
         parts = tuple(_expired(d, i, j, now) for j in range(len(d.rungs[i].parts)))
-        d, done = _follow(_put_rung(d, i, replace(d.rungs[i], parts=parts)), i, now)
+        d, done = _follow(_put_rung(d, i, _agreed(replace(d.rungs[i], parts=parts))), i, now)
         actions += done
     return d, actions
 
@@ -312,7 +347,7 @@ def _expired(d: Delivery, step: int, index: int, now: int) -> Part:
         part = _answered(d, step, index, Unknown("lost"), now)
     if part.state is PartState.WAITING and now >= rung.give_up_at:
         part = _give_up(part)
-    if part.state in (PartState.UNKNOWN, PartState.TAKEN) and now >= rung.ends_at:
+    if part.state in rung.under_way and part.state is not PartState.SENDING and now >= rung.ends_at:
         part = replace(part, state=PartState.EXPIRED)
     return part
 
@@ -323,10 +358,40 @@ def _expired(d: Delivery, step: int, index: int, now: int) -> Part:
 def _change(d: Delivery, step: int, index: int, part: Part, now: int) -> Decision:
     rung = d.rungs[step]
     before = rung.parts[index]
-    d = _put_rung(d, step, replace(rung, parts=(*rung.parts[:index], part, *rung.parts[index + 1 :])))
+    d = _put_rung(d, step, _agreed(_put_part(rung, index, part)))
     double = before.state < PartState.DELIVERED <= part.state and any(map(_left, d.rungs[step + 1 :]))
     d, actions = _follow(d, step, now)
     return d, (*actions, DoubleDelivery()) if double else actions
+
+
+def _agreed(rung: Rung) -> Rung:
+    """What a part's fate means for the others.
+
+    What has not left of a message that cannot arrive whole stays; and where receipts come for one part alone,
+    they speak for all that were handed over.
+    """
+    if len(rung.parts) == 1:
+        return rung
+    failed = next((part for part in rung.parts if part.state is PartState.FAILED), None)
+    if failed is not None:
+        rung = replace(rung, parts=tuple(_stays(part, failed) for part in rung.parts))
+    if rung.plan.reports not in ("first", "last"):
+        return rung
+    spokesman = rung.parts[0 if rung.plan.reports == "first" else -1]
+    return replace(rung, parts=tuple(_hears(part, spokesman) for part in rung.parts))
+
+
+def _stays(part: Part, failed: Part) -> Part:
+    if part.state is not PartState.WAITING:
+        return part
+    state = PartState.UNKNOWN if part.repeated else PartState.FAILED
+    return replace(part, state=state, code=failed.code, fault=failed.fault)
+
+
+def _hears(part: Part, spokesman: Part) -> Part:
+    if spokesman.state < PartState.EXPIRED or not PartState.SENDING < part.state < spokesman.state:
+        return part
+    return replace(part, state=spokesman.state, code=spokesman.code, fault=spokesman.fault)
 
 
 def _follow(d: Delivery, step: int, now: int) -> Decision:
@@ -405,7 +470,7 @@ def _amount(d: Delivery, index: int) -> int | None:
     if _earning(rung) or any(_left(other) and not other.settled for other in later):
         return None
     earned = 0 if any(map(_earned, later)) else _earned(rung)
-    return earned if d.status.final or (earned and not rung.any(PartState.WAITING)) else None
+    return earned if d.ended or (earned and not rung.any(PartState.WAITING)) else None
 
 
 def _earning(rung: Rung) -> bool:

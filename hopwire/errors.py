@@ -63,6 +63,9 @@ NoViberSender = _error(
 DestinationNotAllowed = _error(
     "destination_not_allowed", "Parameter to: this destination is not allowed for the account", "to"
 )
+RecipientOptedOut = _error(
+    "recipient_opted_out", "Parameter to: this recipient has asked for no more messages", "to"
+)
 TextTooLong = _error(
     "text_too_long", "Parameter message: the text needs more than the allowed number of SMS parts", "message"
 )

@@ -37,6 +37,47 @@ DOUBLE_DELIVERIES = Counter(
 ALERTS = Counter(
     "hopwire_alerts", "Refusals that are our configuration's fault.", ["connector"], registry=REGISTRY
 )
+THROTTLED = Counter(
+    "hopwire_throttled",
+    "Parts that a connector refused because they came too fast.",
+    ["connector"],
+    registry=REGISTRY,
+)
+INCOMING = Counter("hopwire_incoming", "Messages from phones taken.", ["connector"], registry=REGISTRY)
+BINDS = Counter(
+    "hopwire_binds",
+    "Binds of SMPP sessions, by what the SMSC said.",
+    ["connector", "answer"],
+    registry=REGISTRY,
+)
+SESSIONS = Gauge(
+    "hopwire_connector_sessions",
+    "SMPP sessions that are bound.",
+    ["connector"],
+    registry=REGISTRY,
+    multiprocess_mode="livesum",
+)
+IN_FLIGHT = Gauge(
+    "hopwire_connector_in_flight",
+    "Parts that wait for the connector's answer.",
+    ["connector"],
+    registry=REGISTRY,
+    multiprocess_mode="livesum",
+)
+RATE = Gauge(
+    "hopwire_connector_rate",
+    "Parts a second that the connector may be given now; -1: no limit.",
+    ["connector"],
+    registry=REGISTRY,
+    multiprocess_mode="livemax",
+)
+PAUSED = Gauge(
+    "hopwire_connector_paused",
+    "1 while the operator has paused the connector.",
+    ["connector"],
+    registry=REGISTRY,
+    multiprocess_mode="livemax",
+)
 CAPACITY = Gauge(
     "hopwire_connector_capacity",
     "Parts that the connector would take now; 0 while it is away or paused.",

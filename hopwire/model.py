@@ -96,22 +96,38 @@ class SendRequest(Noun, frozen=True, kw_only=True):
 # ---- how it is sent
 
 
+class Writing(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """How a connector wants texts written; this decides into how many parts they fall."""
+
+    alphabet: str = "gsm"  # what data_coding 0 means there: "gsm", "latin1", "ascii"; "ucs2": all is UCS-2
+    transliterate: bool = False  # Ukrainian letters and typographic signs into the GSM alphabet
+    national: str = ""  # single-shift table of 3GPP TS 23.038: "", "turkish", "spanish", "portuguese"
+    long: str = "udh8"  # how parts are tied together: "udh8", "udh16", "sar"; "payload": the SMSC cuts
+    wap: bool = True  # false: a WAP push goes as a plain text with the link behind it
+
+
 class Step(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """One rung of the plan: a channel to try, and what it costs. Fixed when the message is accepted."""
 
     channel: str  # "viber" or "sms"
     connector: str  # the upstream account that carries it
-    parts: int  # SMS segments; 1 on Viber
-    part_price: int
+    parts: int  # how many hand-overs carry it; 1 on Viber
+    part_price: int  # of all SMS parts that one hand-over carries
     charge_on: str  # "taken" or "delivered"
     lifetime_s: int  # how long the step may take before the next one starts
     grace_s: int = 15  # added to the lifetime before our own timer ends the step
     resend: bool = False  # send again after a lost answer, marked as a possible duplicate; else hold
     redirect_blocked: bool = True  # go on to the next step when the user has blocked the business
+    writing: Writing | None = None  # of an SMS; None: the default
+    reports: str = "all"  # which parts the upstream reports on: "all", "first", "last" (for all), "none"
 
     @property
     def price(self) -> int:
         return self.part_price * self.parts
+
+    def reports_on(self, part: int) -> bool:
+        """Whether the upstream is asked to report on this part."""
+        return self.reports == "all" or (self.reports, part) in (("first", 0), ("last", self.parts - 1))
 
 
 class Handover(Noun, frozen=True, kw_only=True):
@@ -127,6 +143,8 @@ class Handover(Noun, frozen=True, kw_only=True):
     lifetime_s: int
     transactional: bool
     repeated: bool  # an earlier attempt may have been taken too
+    writing: Writing = Writing()  # of an SMS
+    report: bool = True  # whether the upstream is to report what becomes of this part
 
 
 # ---- what an upstream says
@@ -155,6 +173,7 @@ class Later(NamedTuple):
     after_s: float
     code: str
     throttled: bool = False
+    tries: int = 0  # after so many it is a final no; 0: as long as the lifetime lasts
 
 
 class Never(NamedTuple):
@@ -193,6 +212,56 @@ class Receipt(Noun, frozen=True, kw_only=True):
     code: str  # the upstream's own word or number
     fault: Fault = Fault.RECIPIENT  # when FAILED
     raw: str
+    also: tuple[str, ...] = ()  # the id written otherwise; believed of a message to the same number alone
+
+
+class Incoming(Noun, frozen=True, kw_only=True):
+    """A short message that came to a number of ours, or one part of it."""
+
+    connector: str
+    sender: str  # E.164 digits, or what the SMSC wrote where that is no phone number
+    recipient: str  # our number or short code, digits, or what the SMSC wrote
+    data_coding: int  # SMPP 3.4, 5.2.19
+    payload: bytes  # without the user data header
+    reference: int | None = None  # ties the parts together; None: it is whole
+    part: int = 1
+    parts: int = 1
+    national: int = 0  # single-shift table that the text is written with (3GPP TS 23.038, 6.2.1.2.4)
+
+
+# ---- how a connector stands
+
+
+class ConnectorState(Noun, frozen=True, kw_only=True):
+    """How a connector stands in one worker process; what is counted is counted since that began."""
+
+    kind: str
+    sessions: int  # bound
+    sessions_wanted: int
+    window: int  # of all its sessions
+    in_flight: int
+    rate: float | None  # messages a second that are allowed now; None: as many as go
+    state: str  # "up", "partly up", "down", "throttled", "paused", "refused"
+    last_error: str
+    last_error_at: int | None
+    bound_at: int | None
+    submitted: int
+    taken: int
+    refused: int
+    throttled: int
+    unknown: int
+    receipts: int
+    incoming: int
+    receipt_ids: str  # what was learned of the spelling of ids in receipts; empty: nothing
+
+
+class TraceOrder(Noun, frozen=True, kw_only=True):
+    """Write down what goes over a connector's links."""
+
+    file: str
+    format: str  # "text" or "pcap"
+    until: int
+    texts: bool = False  # with the texts of messages
 
 
 # ---- what a client reads

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple, TypeVar
 
 from hopwire import sms
-from hopwire.model import Account, SendRequest, Step
+from hopwire.model import Account, SendRequest, SmsContent, Step, WapPush, Writing
 
 T = TypeVar("T")
 
@@ -17,6 +17,8 @@ class Carrier(NamedTuple):
 
     connector: str
     resend: bool = False  # after a lost answer
+    writing: Writing = Writing()  # of short messages
+    reports: str = "all"  # as Step has it
 
 
 class Tables(NamedTuple):
@@ -67,9 +69,21 @@ def plan(request: SendRequest, account: Account, tables: Tables, times: Times) -
     return tuple(step for step in steps if step is not None)
 
 
-def parts(request: SendRequest) -> int:
-    """The SMS parts of the request's text when an SMS may be sent, else 1."""
-    return 1 if request.sms is None else sms.count(request.sms)
+def parts(tables: Tables, digits: str, content: SmsContent) -> int:
+    """Into how many SMS parts the content falls on its way to this number."""
+    return sms.count(content, writing(tables, digits))
+
+
+def writing(tables: Tables, digits: str) -> Writing:
+    """How short messages to this number are written; the default where there is no route."""
+    carrier = longest(tables.carriers.get("sms", {}), digits)
+    return carrier.writing if carrier else Writing()
+
+
+def _handovers(content: SmsContent, count: int, writing: Writing) -> int:
+    """How many hand-overs carry so many parts."""
+    whole = writing.long == "payload" and not (isinstance(content, WapPush) and writing.wap)
+    return 1 if whole else count
 
 
 def _viber_step(request: SendRequest, account: Account, tables: Tables, times: Times) -> Step | None:
@@ -92,16 +106,20 @@ def _viber_step(request: SendRequest, account: Account, tables: Tables, times: T
 
 def _sms_step(request: SendRequest, account: Account, tables: Tables, times: Times) -> Step | None:
     found = _look_up(tables, "sms", request.recipient) if request.sms is not None else None
-    if found is None:
+    if found is None or request.sms is None:
         return None
     carrier, price = found
+    count = sms.count(request.sms, carrier.writing)
+    handovers = _handovers(request.sms, count, carrier.writing)
     return Step(
         channel="sms",
         connector=carrier.connector,
-        parts=parts(request),
-        part_price=price,
-        charge_on=account.charge_sms_on,
+        parts=handovers,
+        part_price=price * count // handovers,
+        charge_on="taken" if carrier.reports == "none" else account.charge_sms_on,
         lifetime_s=times.sms_lifetime_s,
         grace_s=times.sms_grace_s,
         resend=carrier.resend,
+        writing=None if carrier.writing == Writing() else carrier.writing,
+        reports=carrier.reports,
     )

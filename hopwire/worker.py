@@ -1,5 +1,7 @@
 """The worker: claim what is due, submit it, record the answers, run the timers, match late receipts.
 
+It also does what the operator has ordered of the connectors, and tells how they stand.
+
 Rule 1: a message is kept as SENDING before a byte of it leaves.
 Rule 2: an answer is recorded however long the store takes; if this process dies first, it counts as lost.
 Rule 3: a loop survives everything but its own end, and ends between two turns.
@@ -10,31 +12,52 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 
+from msgspec.structs import replace
+
 from hopwire import metrics
 from hopwire.channels import Channel
 from hopwire.delivery import Answered
 from hopwire.errors import Unavailable
-from hopwire.model import Answer, Handover, Later, Receipt
+from hopwire.model import Answer, ConnectorState, Handover, Incoming, Later, Receipt
 from hopwire.store import Change, Store
 from hopwire.store.batch import Batch
+from hopwire.store.connectors import ConnectorOrder, Connectors
+from hopwire.store.inbox import Inbox
 
 log = logging.getLogger(__name__)
 
 POLL_S = 0.25  # how late a retry, a schedule or a timer may be noticed
 MATCH_S = 1.0
 FORGET_S = 3600.0
+MIND_S = 1.0  # how soon a connector is paused, resumed or traced when ordered
+TELL_MS = 10_000  # how often it is told how connectors stand, when nothing has changed
+FORGET_STATES_MS = 3_600_000
+LEFTOVERS_MS = 24 * 3_600_000  # after which a message from a phone is shown without its missing parts
 RETRY_S = 0.5  # after the store was unavailable
 MOST = 500  # messages claimed, or timers run, at a time
-ROOM_S = 0.5  # how long the later parts of a message wait for room before they go back
 
 Clock = Callable[[], int]
 
 
 class Worker:
-    """One worker process's part in delivering. `name` tells its claims from other workers'."""
+    """One worker process's part in delivering. `name` tells its claims from other workers'.
 
-    def __init__(self, store: Store, name: str, lease_s: int, clock: Clock) -> None:
+    The words are those by which a reader stops and starts being written to.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        name: str,
+        lease_s: int,
+        clock: Clock,
+        stop_words: Sequence[str] = (),
+        start_words: Sequence[str] = (),
+    ) -> None:
         self._store = store
+        self._inbox = Inbox(store.engine)
+        self._connectors = Connectors(store.engine)
+        self._words = stop_words, start_words
         self._name = name
         self._lease_ms = 1000 * lease_s
         self._clock = clock
@@ -44,6 +67,9 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         self._submits: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
+        self._paused: set[str] = set()  # by the operator
+        self._told: dict[str, ConnectorState] = {}
+        self._told_at = 0
 
     async def start(self, channels: Mapping[str, Channel]) -> None:
         """Take over what this worker's last life left in the air, then begin."""
@@ -58,7 +84,8 @@ class Worker:
             self._loop(partial(self._feed, channel))
         self._loop(self._run_timers)
         self._loop(self._match_receipts)
-        self._loop(self._forget_receipts)
+        self._loop(self._mind_connectors)
+        self._loop(self._forget)
 
     async def stop(self) -> None:
         """Claim nothing more, give back what has not left, wait for the answers under way, disconnect."""
@@ -74,9 +101,13 @@ class Worker:
         if name in self._wake:
             self._wake[name].set()
 
-    async def keep_receipts(self, receipts: Sequence[Receipt]) -> None:
-        """Keep what an upstream reports; on disk when this returns."""
-        await self._store.keep_receipts(receipts, self._clock())
+    async def keep_receipts(self, receipts: Sequence[Receipt]) -> Sequence[str | None]:
+        """Keep what an upstream reports; on disk when this gives the ids under which messages were found."""
+        return await self._store.keep_receipts(receipts, self._clock())
+
+    async def keep_incoming(self, messages: Sequence[Incoming]) -> None:
+        """Keep what phones have sent; on disk when this returns."""
+        await self._inbox.keep_incoming(messages, self._clock(), *self._words)
 
     def late(self, message_id: int, step: int, part: int, answer: Answer) -> None:
         """An upstream has answered a submit that had been given up."""
@@ -108,8 +139,9 @@ class Worker:
         """Hand over what is due on one channel while it has room, then wait for either."""
         wake = self._wake[channel.name]
         wake.clear()
-        room = min(channel.capacity, MOST)
-        metrics.CAPACITY.labels(channel.name).set(channel.capacity)
+        capacity = 0 if channel.name in self._paused else channel.capacity
+        room = min(capacity, MOST)
+        metrics.CAPACITY.labels(channel.name).set(capacity)
         handovers = await self._claim(channel, room) if room > 0 else []
         await self._hand_over(channel, handovers)
         if len(handovers) < room or not room:
@@ -119,35 +151,21 @@ class Worker:
         return await self._store.claim(channel.name, self._name, room, self._lease_ms, self._clock())
 
     async def _hand_over(self, channel: Channel, handovers: Sequence[Handover]) -> None:
-        """Submit in their order, in one turn what there is room for, so that it leaves in one write.
+        """Submit in their order, in one turn, so that it leaves in one write.
 
-        What finds no room goes back at once, lest a crash puts it in doubt. There was room when they were
-        claimed, but for the later parts of the last message: these may wait.
+        What finds no room, for there was some when it was claimed, goes back at once, lest a crash puts it in
+        doubt.
         """
-        patience = asyncio.get_running_loop().time() + ROOM_S
-        while handovers:
-            if not await self._finds_room(channel, patience if handovers[0].part else 0):
-                return self._give_back(handovers)
-            room = channel.capacity
-            for handover in handovers[:room]:
-                self._start(self._submit(channel, handover))
-            await asyncio.sleep(0)  # let them write before the next ones look for room
-            handovers = handovers[room:]
-        return None
+        room = 0 if self._stopping.is_set() else channel.capacity
+        for handover in handovers[:room]:
+            self._start(self._submit(channel, handover))
+        self._give_back(handovers[room:])
+        await asyncio.sleep(0)  # let them write before others look for room
 
     def _give_back(self, handovers: Sequence[Handover]) -> None:
         answer = Later(1.0, "no room", throttled=True)
         for handover in handovers:
             self._start_record((handover.message_id, Answered(handover.step, handover.part, answer)))
-
-    async def _finds_room(self, channel: Channel, patience: float) -> bool:
-        wake = self._wake[channel.name]
-        while not self._stopping.is_set() and not channel.capacity:
-            if asyncio.get_running_loop().time() >= patience:
-                return False
-            wake.clear()
-            await _wait(wake, POLL_S)
-        return not self._stopping.is_set()
 
     async def _submit(self, channel: Channel, handover: Handover) -> None:
         if handover.repeated:
@@ -166,9 +184,42 @@ class Worker:
         await self._store.match_receipts(MOST, self._clock())
         await _wait(self._stopping, MATCH_S)
 
-    async def _forget_receipts(self) -> None:
-        await self._store.forget_receipts(self._clock())
+    async def _forget(self) -> None:
+        now = self._clock()
+        await self._store.forget_receipts(now)
+        await self._inbox.join_leftovers(now, LEFTOVERS_MS)
+        await self._connectors.forget_states(now - FORGET_STATES_MS)
         await _wait(self._stopping, FORGET_S)
+
+    # ---- the connectors
+
+    async def _mind_connectors(self) -> None:
+        """Do as the operator has ordered, and tell how the connectors stand."""
+        orders = await self._connectors.orders()
+        self._follow(orders)
+        states = {name: self._state(channel) for name, channel in self._channels.items()}
+        now = self._clock()
+        if states != self._told or now >= self._told_at + TELL_MS:
+            await self._connectors.report(self._name, states, now)
+            self._told, self._told_at = states, now
+        await _wait(self._stopping, MIND_S)
+
+    def _follow(self, orders: Mapping[str, ConnectorOrder]) -> None:
+        for name, channel in self._channels.items():
+            order = orders.get(name, ConnectorOrder())
+            channel.trace(order.trace)
+            metrics.PAUSED.labels(name).set(order.paused)
+            if order.paused:
+                self._paused.add(name)
+            elif name in self._paused:
+                self._paused.remove(name)
+                self._wake[name].set()
+
+    def _state(self, channel: Channel) -> ConnectorState:
+        state = channel.state
+        metrics.IN_FLIGHT.labels(channel.name).set(state.in_flight)
+        metrics.RATE.labels(channel.name).set(-1 if state.rate is None else state.rate)
+        return replace(state, state="paused") if channel.name in self._paused else state
 
     # ---- recording
 

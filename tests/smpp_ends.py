@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import ssl
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 
 from hopwire.channels.smpp import SmppChannel
 from hopwire.config import SmppConnector
-from hopwire.model import Answer, Handover, Receipt, SmsText
+from hopwire.model import Answer, Handover, Incoming, Receipt, SmsContent, SmsText, Writing
 from hopwire.smpp.pdu import (
     Bind,
     BindResp,
@@ -29,6 +30,7 @@ from hopwire.smpp.pdu import (
 )
 
 P = TypeVar("P", bound=Pdu)
+T = TypeVar("T")
 LATE = (17, 1, 0)  # message, step, part of `handover`
 
 
@@ -40,25 +42,35 @@ def missing(what: str) -> None:
 
 
 def handover(
-    text: str = "x", part: int = 0, sender: str = "Alpha", recipient: str = "380501234567"
+    text: str | SmsContent = "x",
+    part: int = 0,
+    sender: str = "Alpha",
+    recipient: str = "380501234567",
+    parts: int = 1,
+    message_id: int = 17,
+    writing: Writing | None = None,
+    report: bool = True,
 ) -> Handover:
     return Handover(
-        message_id=17,
+        message_id=message_id,
         step=1,
         part=part,
-        parts=1,
+        parts=parts,
         recipient=recipient,
         sender=sender,
-        content=SmsText(text=text),
+        content=SmsText(text=text) if isinstance(text, str) else text,
         lifetime_s=86_400,
         transactional=True,
         repeated=False,
+        writing=writing or Writing(),
+        report=report,
     )
 
 
-def receipt(provider_id: str, state: str = "DELIVRD") -> DeliverSm:
+def receipt(provider_id: str, state: str = "DELIVRD", sequence: int | None = None) -> DeliverSm:
     text = f"id:{provider_id} stat:{state} err:000"
-    return DeliverSm(sequence=int(provider_id, 16), esm_class=4, short_message=text.encode())
+    number = int(provider_id, 16) if sequence is None else sequence
+    return DeliverSm(sequence=number, esm_class=4, short_message=text.encode())
 
 
 class Smsc:
@@ -69,8 +81,11 @@ class Smsc:
         self.bind_status: int | None = 0  # None: the bind is not answered
         self.hung_up = asyncio.Event()
         self.reads: list[int] = []  # how many submits each read from the socket has brought
+        self.heard_submits: list[tuple[int, SubmitSm]] = []  # with the number of the connection
         self._heard: asyncio.Queue[Pdu] = asyncio.Queue()
-        self._writer: asyncio.StreamWriter | None = None
+        self._writer: asyncio.StreamWriter | None = None  # of the latest connection
+        self._writers: list[asyncio.StreamWriter] = []
+        self._binds: dict[type[Bind], asyncio.StreamWriter] = {}
         self._server: asyncio.Server
 
     async def start(self, tls: ssl.SSLContext | None = None) -> int:
@@ -79,7 +94,13 @@ class Smsc:
 
     async def stop(self) -> None:
         self._server.close()
-        self.drop()
+        for writer in self._writers:
+            writer.transport.abort()
+
+    @property
+    def submits(self) -> Counter[int]:
+        """How many submits each connection has brought."""
+        return Counter(number for number, _ in self.heard_submits)
 
     async def hear(self, kind: type[P]) -> P:
         """The next PDU of that kind; others are passed over."""
@@ -92,17 +113,31 @@ class Smsc:
         assert self._writer
         self._writer.write(b"".join(map(encode, pdus)))
 
-    def drop(self) -> None:
-        if self._writer and not self._writer.transport.is_closing():
-            self._writer.transport.abort()
+    def say_to(self, kind: type[Bind], *pdus: Pdu) -> None:
+        """Say it over the latest connection that was bound so."""
+        self._binds[kind].write(b"".join(map(encode, pdus)))
+
+    def drop(self, kind: type[Bind] | None = None, session: int | None = None) -> None:
+        """Cut the latest connection, or the one that was bound so, or that of a number."""
+        writer = (
+            self._binds[kind] if kind else self._writers[session] if session is not None else self._writer
+        )
+        if writer and not writer.transport.is_closing():
+            writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writer, stream = writer, Stream()
+        self._writer, stream, number = writer, Stream(), len(self._writers)
+        self._writers.append(writer)
         try:
             while data := await reader.read(65536):
                 pdus = stream.feed(data)
                 self.reads.append(sum(isinstance(pdu, SubmitSm) for pdu in pdus))
                 for pdu in pdus:
+                    self._writer = writer
+                    if isinstance(pdu, SubmitSm):
+                        self.heard_submits.append((number, pdu))
+                    elif isinstance(pdu, Bind):
+                        self._binds[type(pdu)] = writer
                     self._react(pdu)
         except ConnectionError:
             pass
@@ -118,7 +153,9 @@ class Smsc:
     def _answer(self, pdu: Pdu) -> Pdu | None:
         match pdu:
             case Bind():
-                return None if self.bind_status is None else BindResp(status=self.bind_status)
+                if self.bind_status is None:
+                    return None
+                return BindResp(status=self.bind_status, command=type(pdu))
             case SubmitSm():
                 return self.answer(pdu)
             case EnquireLink():
@@ -136,6 +173,8 @@ class Gateway:
         self.ready = asyncio.Event()
         self.late: asyncio.Queue[tuple[int, int, int, Answer]] = asyncio.Queue()
         self.kept: list[list[Receipt]] = []
+        self.incoming: list[list[Incoming]] = []
+        self.find: Callable[[Receipt], str | None] = lambda receipt: receipt.provider_id
         self.may_keep = asyncio.Event()
         self.may_keep.set()
         self.disk_full = False
@@ -144,15 +183,23 @@ class Gateway:
             "alpha",
             SmppConnector(**{**common, **settings}),  # type: ignore[arg-type]
             self.keep,
+            self.keep_incoming,
             self.ready.set,
             lambda *late: self.late.put_nowait(late),
         )
 
-    async def keep(self, receipts: Sequence[Receipt]) -> None:
+    async def keep(self, receipts: Sequence[Receipt]) -> Sequence[str | None]:
+        await self._keep(receipts, self.kept)
+        return [self.find(receipt) for receipt in receipts]
+
+    async def keep_incoming(self, messages: Sequence[Incoming]) -> None:
+        await self._keep(messages, self.incoming)
+
+    async def _keep(self, these: Sequence[T], kept: list[list[T]]) -> None:
         await self.may_keep.wait()
         if self.disk_full:
             raise OSError("disk full")
-        self.kept.append(list(receipts))
+        kept.append(list(these))
 
     async def is_ready(self) -> None:
         await self.ready.wait()

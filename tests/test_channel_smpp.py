@@ -11,7 +11,9 @@ from smpp_ends import LATE, Gateway, Lines, Smsc, handover, missing, receipt
 
 from hopwire import metrics
 from hopwire.channels import smpp
-from hopwire.model import Answer, Fault, Later, Never, Outcome, Taken, Unknown
+from hopwire.channels.smpp import intake, link
+from hopwire.model import Answer, Fault, Incoming, Later, Never, Outcome, Taken, Unknown
+from hopwire.smpp import flow
 from hopwire.smpp.pdu import (
     Bind,
     DeliverSm,
@@ -39,8 +41,8 @@ async def lines() -> AsyncIterator[Lines]:
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(smpp, "BACKOFF_S", (0.01, 0.05))
-    monkeypatch.setattr(smpp, "PAUSE_S", (0.01, 0.02))
+    monkeypatch.setattr(link, "BACKOFF_S", (0.01, 0.05))
+    monkeypatch.setattr(flow, "PAUSE_S", (0.01, 0.02))
 
 
 @pytest.fixture
@@ -144,10 +146,11 @@ async def test_the_window_is_the_capacity_and_its_end_is_told(smsc: Smsc, gatewa
 async def test_throttling_pauses_the_channel_and_then_it_goes_on(smsc: Smsc, gateway: Gateway) -> None:
     smsc.answer = lambda pdu: SubmitSmResp(status=0x58)
     assert await gateway.channel.submit(handover()) == Later(1, "ESME_RTHROTTLED", throttled=True)
-    assert (gateway.channel.paused, gateway.channel.capacity) == (True, 0)
+    assert (gateway.channel.state.state, gateway.channel.capacity) == ("throttled", 0)
     assert isinstance(await gateway.channel.submit(handover()), Later)
     await gateway.is_ready()
-    assert (gateway.channel.paused, gateway.channel.capacity) == (False, 10)
+    assert (gateway.channel.state.state, gateway.channel.state.rate is None) == ("up", False)
+    assert gateway.channel.capacity > 0
 
 
 async def test_an_answer_that_comes_too_late_is_told_all_the_same(smsc: Smsc) -> None:
@@ -189,9 +192,8 @@ async def test_a_lost_connection_leaves_what_was_written_unknown_and_comes_back(
 async def test_what_had_not_left_when_the_connection_ended_is_for_later(smsc: Smsc, gateway: Gateway) -> None:
     submit = asyncio.create_task(gateway.channel.submit(handover()))
     await asyncio.sleep(0)  # submitted in this turn; it would leave in the next
-    assert gateway.channel._link is not None
-    gateway.channel._link.data_received(encode(Unbind(sequence=5)))
-    assert await submit == Later(1, "connection lost", throttled=True)
+    gateway.channel._links[0].data_received(encode(Unbind(sequence=5)))
+    assert await submit == Later(1, "not sent", throttled=True)
     await smsc.hear(UnbindResp)
     assert smsc.reads[-1] == 0
 
@@ -370,18 +372,17 @@ async def test_receipts_of_one_turn_are_kept_together_and_then_answered(smsc: Sm
 
 async def test_no_more_receipts_are_read_than_the_store_keeps_up_with(smsc: Smsc, gateway: Gateway) -> None:
     gateway.may_keep.clear()
-    link = gateway.channel._link
-    assert link is not None
-    for n in range(1, smpp.KEEPING + 1):
-        assert link._transport.is_reading()
+    (bound,) = gateway.channel._links
+    for n in range(1, intake.KEEPING + 1):
+        assert bound._transport.is_reading()
         smsc.say(receipt(f"{n:X}"), EnquireLink(sequence=1000 + n))
         await smsc.hear(EnquireLinkResp)
-    assert not link._transport.is_reading()
+    assert not bound._transport.is_reading()
     gateway.may_keep.set()
-    assert {(await smsc.hear(DeliverSmResp)).sequence for _ in range(smpp.KEEPING)} == set(
-        range(1, smpp.KEEPING + 1)
+    assert {(await smsc.hear(DeliverSmResp)).sequence for _ in range(intake.KEEPING)} == set(
+        range(1, intake.KEEPING + 1)
     )
-    assert link._transport.is_reading()
+    assert bound._transport.is_reading()
 
 
 async def test_a_receipt_that_could_not_be_kept_is_asked_for_again(
@@ -390,22 +391,42 @@ async def test_a_receipt_that_could_not_be_kept_is_asked_for_again(
     gateway.disk_full = True
     smsc.say(receipt("1"))
     assert await smsc.hear(DeliverSmResp) == DeliverSmResp(sequence=1, status=0x64)
-    assert "keep receipts connector=alpha count=1" in caplog.text
+    assert "keep connector=alpha count=1" in caplog.text
     gateway.disk_full = False
     smsc.say(receipt("1"))
     assert await smsc.hear(DeliverSmResp) == DeliverSmResp(sequence=1)
 
 
-async def test_an_incoming_message_is_answered_and_not_taken_for_a_receipt(
+async def test_a_message_from_a_phone_is_kept_and_then_answered(
     smsc: Smsc, gateway: Gateway, caplog: pytest.LogCaptureFixture
 ) -> None:
-    gateway.disk_full = True
-    with caplog.at_level("INFO"):
-        smsc.say(DeliverSm(sequence=3, source_addr="380501234567", short_message=b"STOP"))
-        assert await smsc.hear(DeliverSmResp) == DeliverSmResp(sequence=3)
-    assert gateway.kept == []
+    header = bytes((5, 0, 3, 7, 2, 1))
+    with caplog.at_level("DEBUG"):
+        smsc.say(
+            DeliverSm(sequence=3, source_addr="+380501234567", destination_addr="12", short_message=b"STOP"),
+            DeliverSm(sequence=4, source_addr="Bank", source_addr_ton=5, esm_class=0x40, data_coding=8,
+                short_message=header + "Пр".encode("utf-16-be")),
+            receipt("5"),
+        )  # fmt: skip
+        answers = [await smsc.hear(DeliverSmResp) for _ in range(3)]
+    assert answers == [DeliverSmResp(sequence=3), DeliverSmResp(sequence=4), DeliverSmResp(sequence=5)]
+    ((whole, part),) = gateway.incoming
+    assert whole == Incoming(
+        connector="alpha", sender="380501234567", recipient="12", data_coding=0, payload=b"STOP"
+    )
+    assert (part.sender, part.reference, part.part, part.parts) == ("Bank", 7, 1, 2)
+    assert part.payload == "Пр".encode("utf-16-be")
+    assert len(gateway.kept) == 1
     assert "STOP" not in caplog.text
     assert "380501234567" not in caplog.text
+
+
+async def test_a_message_from_a_phone_that_could_not_be_kept_is_asked_for_again(
+    smsc: Smsc, gateway: Gateway
+) -> None:
+    gateway.disk_full = True
+    smsc.say(DeliverSm(sequence=3, source_addr="380501234567", short_message=b"Hi"))
+    assert await smsc.hear(DeliverSmResp) == DeliverSmResp(sequence=3, status=0x64)
 
 
 async def test_a_receipt_may_overtake_the_answer_to_its_submit(smsc: Smsc, gateway: Gateway) -> None:

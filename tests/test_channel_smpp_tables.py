@@ -2,8 +2,11 @@
 
 import pytest
 
-from hopwire.channels import smpp
+from hopwire.channels.smpp import dialect, link
+from hopwire.config import SmppConnector
 from hopwire.smpp.pdu import DeliverSm
+
+SETTINGS = SmppConnector(host="smsc", system_id="me", password="secret")
 
 
 @pytest.mark.parametrize(
@@ -19,7 +22,8 @@ from hopwire.smpp.pdu import DeliverSm
     ],
 )
 def test_a_sender_tells_its_type_of_number(sender: str, said: tuple[tuple[int, int], str]) -> None:
-    assert smpp.source(sender) == said
+    (kind, sender_said) = said
+    assert dialect.source(sender, SETTINGS) == (*kind, sender_said)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +36,14 @@ def test_a_sender_tells_its_type_of_number(sender: str, said: tuple[tuple[int, i
     ],
 )
 def test_a_lifetime_is_a_relative_time(lifetime_s: int, said: str) -> None:
-    assert smpp.validity_period(lifetime_s) == said
+    assert dialect.validity_period("relative", lifetime_s, 0) == said
+
+
+def test_a_lifetime_may_be_told_as_a_moment_or_not_at_all() -> None:
+    now = 1_798_761_600.0  # 2027-01-01 00:00 UTC
+    assert dialect.validity_period("absolute", 93_784, now) == "270102020304000+"
+    assert dialect.validity_period("absolute", 400 * 86_400, now) == "270131000000000+"
+    assert dialect.validity_period("none", 60, now) == ""
 
 
 @pytest.mark.parametrize(
@@ -45,15 +56,10 @@ def test_a_lifetime_is_a_relative_time(lifetime_s: int, said: str) -> None:
     ],
 )
 def test_a_receipt_is_about_the_end_that_is_a_phone(source: str, destination: str, said: str) -> None:
-    assert smpp.recipient(DeliverSm(source_addr=source, destination_addr=destination)) == said
+    assert dialect.recipient(DeliverSm(source_addr=source, destination_addr=destination)) == said
 
 
 def test_the_way_back_grows_and_stays_below_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(smpp, "BACKOFF_S", (0.2, 60.0))
-    assert [smpp.backoff_s(n, 0) for n in (0, 1, 2, 8, 9, 1000)] == [0.2, 0.4, 0.8, 51.2, 60, 60]
-    assert smpp.backoff_s(1000, 1) == 30
-
-
-@pytest.mark.parametrize(("status", "least"), [(0x0E, 30), (0x0F, 30), (0x05, 30), (0x08, 30), (0x04, 1)])
-def test_a_refused_bind_is_not_repeated_at_once(status: int, least: float) -> None:
-    assert smpp.refused_s(status) >= least
+    monkeypatch.setattr(link, "BACKOFF_S", (0.2, 60.0))
+    assert [link.backoff_s(n, 0) for n in (0, 1, 2, 8, 9, 1000)] == [0.2, 0.4, 0.8, 51.2, 60, 60]
+    assert link.backoff_s(1000, 1) == 30

@@ -320,7 +320,7 @@ async def two(url: str) -> AsyncIterator[ViberChannel]:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The channel's time, moved by the test."""
     now = [1000.0]
-    monkeypatch.setattr(viber, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(viber, "time", SimpleNamespace(time_ns=lambda: 0, monotonic=lambda: now[0]))
     return now
 
 

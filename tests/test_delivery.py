@@ -79,7 +79,14 @@ ON_VIBER: History = [(0, BEGIN), (1, taken())]
 SMS_DUE: History = [*ON_VIBER, (75, TIMER)]  # Viber was silent for its lifetime and the grace
 SMS_LEFT: History = [*SMS_DUE, (76, BEGIN)]
 SMS_TAKEN: History = [*SMS_LEFT, (77, taken(step=1))]
-THREE_TAKEN: History = [(0, BEGIN), (1, taken(0)), (1, taken(1)), (1, taken(2))]
+TWO_TAKEN: History = [
+    (0, BEGIN),
+    (0, taken(0)),
+    (0, BEGIN),
+    (0, taken(1)),
+    (0, BEGIN),
+]  # and the third has left
+THREE_TAKEN: History = [*TWO_TAKEN, (1, taken(2))]
 
 
 def play(steps: tuple[Step, ...], history: History, due_s: float = 0) -> tuple[Delivery, list[Action]]:
@@ -111,7 +118,7 @@ def test_a_final_no_of_viber_makes_the_sms_due_at_once(fault: Fault) -> None:
         d, actions = play(BOTH, [(0, BEGIN), (2, no)])
         assert (d.at, seconds(d.due_at), d.connector) == (1, 2, "s")
         assert money(actions) == []
-        assert submits(play(BOTH, [(0, BEGIN), (2, no), (2, BEGIN)])[1]) == [Submit(0, (0,)), Submit(1, (0,))]
+        assert submits(play(BOTH, [(0, BEGIN), (2, no), (2, BEGIN)])[1]) == [Submit(0, 0), Submit(1, 0)]
 
 
 @pytest.mark.parametrize(
@@ -129,7 +136,7 @@ def test_a_final_no_of_the_last_step_ends_the_message(step: Step, fault: Fault) 
 def test_a_user_who_blocked_a_promotional_business_gets_no_sms(no: Event) -> None:
     d, actions = play((but(VIBER, redirect_blocked=False), SMS), [(0, BEGIN), (1, no), (2, BEGIN)])
     assert (d.status, d.due_at, d.timer_at) == (Status.FAILED, None, None)
-    assert submits(actions) == [Submit(0, (0,))]
+    assert submits(actions) == [Submit(0, 0)]
     assert money(actions) == money([Release(0, 7), Release(1, 10)])
 
 
@@ -196,7 +203,8 @@ LATE = [
     pytest.param((VIBER, SMS_ON_DELIVERY), [*SMS_TAKEN, (80, delivered()), (391, TIMER)], Status.DELIVERED,
         VIBER_PAID, True, id="the SMS is never heard of and is paid on delivery: Viber is paid"),
     pytest.param((VIBER, SMS_3_ON_DELIVERY),
-        [*SMS_LEFT, (77, delivered(0, 1)), (77, delivered(1, 1)), (77, answer(LATER, 2, 1)), (78, SEEN)],
+        [*SMS_LEFT, (77, delivered(0, 1)), (77, BEGIN), (77, delivered(1, 1)), (77, BEGIN),
+            (77, answer(LATER, 2, 1)), (78, SEEN)],
         Status.READ, [Charge(1, 20), Release(1, 10), Release(0, 7)], True,
         id="what the SMS delivered is paid, the part that waits goes back"),
     pytest.param(BOTH, [*SMS_TAKEN, (80, delivered(step=1)), (90, delivered())], Status.DELIVERED, SMS_PAID,
@@ -206,7 +214,8 @@ LATE = [
     pytest.param(BOTH, [*SMS_TAKEN, (80, SEEN), (81, delivered(step=1))], Status.READ, SMS_PAID, True,
         id="seen on Viber before the SMS was delivered"),
     pytest.param((VIBER, but(SMS, parts=2, part_price=5)),
-        [*SMS_LEFT, (78, delivered()), (79, delivered(0, 1)), (79, receipt(Outcome.FAILED, 1, 1))],
+        [*SMS_LEFT, (77, taken(0, 1)), (77, BEGIN), (78, delivered()), (79, delivered(0, 1)),
+            (79, receipt(Outcome.FAILED, 1, 1))],
         Status.DELIVERED, SMS_PAID, True, id="before the SMS was delivered in part"),
     pytest.param((VIBER, SMS_RESEND),
         [*SMS_LEFT, (77, delivered()), (78, answer(UNKNOWN, step=1)), (79, delivered(step=1))],
@@ -270,7 +279,7 @@ def test_a_lost_answer_is_held_and_not_sent_again() -> None:
     d, done = advance(d, TIMER, 315_000)
     assert (d.status, d.in_doubt, d.timer_at) == (Status.EXPIRED, False, None)
     assert money(done) == money([Release(0, 10)])
-    assert submits(actions) == [Submit(0, (0,))]
+    assert submits(actions) == [Submit(0, 0)]
 
 
 @pytest.mark.parametrize(
@@ -293,7 +302,7 @@ def test_where_the_connector_says_resend_a_lost_answer_is_sent_again_and_flagged
     d, actions = play((SMS_RESEND,), [(0, BEGIN), (5, answer(UNKNOWN))])
     assert (seconds(d.due_at), d.rungs[0].parts[0].repeated) == (6, True)
     d, done = advance(d, BEGIN, 6_000)
-    assert (done, d.rungs[0].parts[0].repeated) == ((Submit(0, (0,)),), True)
+    assert (done, d.rungs[0].parts[0].repeated) == ((Submit(0, 0),), True)
     assert money(actions) == []
 
 
@@ -309,7 +318,7 @@ def test_where_the_connector_says_resend_a_lost_answer_is_sent_again_and_flagged
 )
 def test_what_is_known_to_be_taken_is_not_sent_again(late: Event, status: Status) -> None:
     d, actions = play((SMS_RESEND,), [(0, BEGIN), (5, answer(UNKNOWN)), (5.5, late), (6, BEGIN)])
-    assert (d.status, d.due_at, submits(actions)) == (status, None, [Submit(0, (0,))])
+    assert (d.status, d.due_at, submits(actions)) == (status, None, [Submit(0, 0)])
     assert money(actions) == money([Charge(0, 10)])
 
 
@@ -356,16 +365,83 @@ def test_an_upstream_may_ask_for_a_longer_pause(after_s: float, due_s: float) ->
     assert seconds(d.due_at) == due_s
 
 
-def test_each_part_waits_its_own_pause() -> None:
-    asks_30_s = answer(Later(30, "busy"), 2)
-    d, _ = play((SMS_3,), [(0, BEGIN), (1, taken(0)), (1, answer(LATER, 1)), (1, asks_30_s)])
+def test_a_part_leaves_when_the_one_before_it_is_answered() -> None:
+    d, actions = play((SMS_3,), [(0, BEGIN), (0, BEGIN)])
+    assert (submits(actions), d.due_at) == ([Submit(0, 0)], None)
+    for part in (0, 1):
+        d, _ = advance(d, taken(part), 1_000)
+        assert seconds(d.due_at) == 0  # as old as the message: it goes before younger ones
+        d, done = advance(d, BEGIN, 1_000)
+        assert done == (Submit(0, part + 1),)
+    d, done = advance(d, taken(2), 2_000)
+    assert (d.status, d.due_at, money(done)) == (Status.SENT, None, money([Charge(0, 30)]))
+
+
+@pytest.mark.parametrize("no", [LATER, THROTTLED], ids=["busy", "throttled"])
+def test_a_part_that_must_wait_holds_back_those_behind_it(no: Later) -> None:
+    d, _ = play((SMS_3,), [(0, BEGIN), (1, taken(0)), (1, BEGIN), (1, answer(no, 1))])
+    assert seconds(d.due_at) == 2
+    assert advance(d, BEGIN, 1_500) == (d, ())
     d, done = advance(d, BEGIN, 2_000)
-    assert (done, seconds(d.due_at)) == ((Submit(0, (1,)),), 31)  # and nothing is paid yet
-    d, done = advance(d, taken(1), 3_000)
-    assert done == ()
-    d, done = advance(d, BEGIN, 31_000)
-    assert done == (Submit(0, (2,)),)
-    assert money(advance(d, taken(2), 32_000)[1]) == money([Charge(0, 30)])
+    assert done == (Submit(0, 1),)
+
+
+def test_a_part_whose_answer_was_lost_holds_back_none() -> None:
+    d, _ = play((SMS_3,), [(0, BEGIN), (5, answer(UNKNOWN)), (5, BEGIN)])
+    assert [p.state.name for p in d.rungs[0].parts] == ["UNKNOWN", "SENDING", "WAITING"]
+
+
+@pytest.mark.parametrize(
+    "no", [never(Fault.NUMBER, 1), receipt(Outcome.FAILED, 0)], ids=["refused", "failed"]
+)
+def test_of_a_message_that_cannot_arrive_whole_nothing_more_leaves(no: Event) -> None:
+    d, _ = play((SMS_3,), [(0, BEGIN), (1, taken(0)), (1, BEGIN), (2, no)])
+    assert d.rungs[0].parts[2].state is PartState.FAILED
+    assert d.due_at is None
+
+
+@pytest.mark.parametrize("step", [SMS, SMS_RESEND], ids=["hold", "resend"])
+def test_some_refusals_are_final_when_repeated(step: Step) -> None:
+    once = answer(Later(30, "failed", tries=2))
+    d, _ = play((step,), [(0, BEGIN), (1, once)])
+    assert seconds(d.due_at) == 31
+    d, actions = play((step,), [(0, BEGIN), (1, once), (31, BEGIN), (32, once)])
+    assert (d.status, money(actions)) == (Status.FAILED, money([Release(0, 10)]))
+    assert not submits(play((step,), [(0, BEGIN), (1, once), (31, BEGIN), (32, once), (99, BEGIN)])[1][2:])
+
+
+SPOKESMEN = [
+    pytest.param("last", [(2, delivered(2))], Status.DELIVERED, id="the last one"),
+    pytest.param("first", [(2, delivered(0))], Status.DELIVERED, id="the first one"),
+    pytest.param("last", [(2, receipt(Outcome.FAILED, 2))], Status.FAILED, id="a no speaks for all, too"),
+    pytest.param("last", [(2, receipt(Outcome.PROGRESS, 2))], Status.SENT, id="on its way"),
+    pytest.param("last", [(315, TIMER)], Status.EXPIRED, id="silence"),
+    pytest.param("last", [(315, TIMER), (316, delivered(2))], Status.DELIVERED, id="late"),
+    pytest.param("all", [(2, delivered(2))], Status.SENT, id="where each has its own receipt"),
+]
+
+
+@pytest.mark.parametrize(("reports", "events", "status"), SPOKESMEN)
+def test_where_one_part_is_reported_on_it_speaks_for_all(
+    reports: str, events: History, status: Status
+) -> None:
+    d, actions = play((but(SMS_3, reports=reports),), [*THREE_TAKEN, *events])
+    assert (d.status, money(actions)) == (status, money([Charge(0, 30)]))
+
+
+def test_the_first_part_may_be_delivered_before_the_last_has_left() -> None:
+    d, _ = play((but(SMS_3, reports="first"),), [*TWO_TAKEN, (1, delivered(0))])
+    assert (d.status, d.due_at) == (Status.SENDING, None)
+    assert advance(d, taken(2), 2_000)[0].status is Status.DELIVERED
+
+
+def test_without_receipts_a_message_ends_as_sent() -> None:
+    d, actions = play((but(SMS_3, reports="none"),), THREE_TAKEN)
+    assert (d.status, d.due_at, d.timer_at) == (Status.SENT, None, None)
+    assert money(actions) == money([Charge(0, 30)])
+    d, _ = play((but(SMS_3, reports="none"),), [*TWO_TAKEN, (5, answer(UNKNOWN, 2))])
+    assert seconds(d.timer_at) == 315
+    assert advance(d, TIMER, 315_000)[0].status is Status.SENT
 
 
 @pytest.mark.parametrize("lost", [(5, Orphaned()), (30, TIMER)], ids=["orphaned", "the lease ended"])
@@ -376,12 +452,12 @@ def test_what_a_lost_worker_was_handing_over_is_unknown(
     d, actions = play((but(SMS, resend=resend),), [(0, BEGIN), lost])
     part = d.rungs[0].parts[0]
     assert (part.state, part.repeated, d.due_at is not None) == (state, resend, resend)
-    assert (submits(actions), money(actions)) == ([Submit(0, (0,))], [])
+    assert (submits(actions), money(actions)) == ([Submit(0, 0)], [])
 
 
 def test_a_lost_worker_loses_nothing_that_was_answered() -> None:
-    d, _ = play((SMS_3,), [(0, BEGIN), (1, taken(0)), (1, never(Fault.CONTENT, 1)), (2, Orphaned())])
-    assert [p.state for p in d.rungs[0].parts] == [PartState.TAKEN, PartState.FAILED, PartState.UNKNOWN]
+    d, _ = play((SMS_3,), [*TWO_TAKEN, (2, Orphaned())])
+    assert [p.state for p in d.rungs[0].parts] == [PartState.TAKEN, PartState.TAKEN, PartState.UNKNOWN]
 
 
 def test_an_orphan_that_was_not_begun_stays_due() -> None:
@@ -426,10 +502,10 @@ def test_parts_make_one_status_and_one_charge(
 
 
 def test_only_the_parts_that_were_taken_are_paid() -> None:
-    no = never(Fault.CONTENT, 1)
-    d, actions = play((SMS_3,), [(0, BEGIN), (1, taken(0)), (1, no), (2, answer(UNKNOWN, 2))])
+    history: History = [(0, BEGIN), (1, taken(0)), (1, BEGIN), (2, answer(UNKNOWN, 1)), (2, BEGIN)]
+    d, actions = play((SMS_3,), [*history, (3, never(Fault.CONTENT, 2))])
     assert (d.status, money(actions)) == (Status.SENDING, [])
-    d, done = advance(d, TIMER, 315_000)
+    d, done = advance(d, TIMER, 317_000)
     assert (d.status, money(done)) == (Status.FAILED, money([Charge(0, 10), Release(0, 20)]))
 
 
@@ -437,7 +513,7 @@ def test_nothing_leaves_before_its_time() -> None:
     d = plan_delivery(BOTH, 100_000)
     assert (d.due_at, d.timer_at) == (100_000, 160_000)
     assert advance(d, BEGIN, 99_999) == (d, ())
-    assert advance(d, BEGIN, 100_000)[1] == (Submit(0, (0,)),)
+    assert advance(d, BEGIN, 100_000)[1] == (Submit(0, 0),)
     d, _ = play(BOTH, [*ON_VIBER, (20, EXPIRED)])
     assert advance(d, BEGIN, 59_999) == (d, ())
 

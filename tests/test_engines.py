@@ -61,7 +61,14 @@ async def test_a_transaction_that_fails_leaves_nothing_and_wakes_nobody(
 
 INDEXED: list[tuple[str, dict[str, Any]]] = [
     ("lock_funds", {"ids": [1]}),
-    ("claim", {"connector": "smsc", "now": NOW, "n": 10}),
+    ("claim", {"connector": "smsc", "worker": "w1", "now": NOW, "n": 10}),
+    ("stopped_among", {"numbers": ["1"]}),
+    ("find_spellings", {"provider_ids": ["1"]}),
+    ("list_unmatched_receipts", {"connector": "", "n": 10}),
+    ("parts_from", {"senders": ["1"]}),
+    ("old_parts", {"before": NOW}),
+    ("owners", {"numbers": ["1"]}),
+    ("latest_incoming_of", {"account_id": 1, "n": 10}),
     ("load_messages", {"ids": [1, 2]}),
     ("due_timers", {"now": NOW, "n": 10}),
     ("load_deliveries", {"ids": [1, 2]}),

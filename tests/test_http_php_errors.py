@@ -79,6 +79,7 @@ ELSEWHERE = {
     "unavailable": "test_a_locked_store_accepts_nothing_and_recovers_by_itself",
     "too_large": "test_wire.py",
     "head_too_large": "test_wire.py",
+    "recipient_opted_out": "test_store_inbox.py, where a reader says stop",
     "destination_not_allowed": "no rule about destinations yet",
 }
 

@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hopwire import config, errors
+from hopwire import errors, sms
 from hopwire.errors import ApiError
 from hopwire.model import (
     Account,
     FlashSms,
     SendRequest,
+    SmsContent,
     SmsText,
     ViberButton,
     ViberImage,
@@ -34,7 +35,6 @@ ACCOUNT = Account(
     charge_sms_on="taken",
     active=True,
 )
-LIMITS = config.Sms()
 DOCUMENTED = (
     b"version=http&key=api/key&command=send&from=test&to=380501234567&message=test&viber=1&viber_type=text"
     b"&viber_message=test&viber_from=test&viber_lifetime=60&viber_sms=true"
@@ -66,8 +66,12 @@ def call(fields: dict[str, str], **changes: str | bytes | None) -> Call:
     return read(urlencode({"command": "send"} | present).encode(), b"", b"")
 
 
+def count(digits: str, content: SmsContent) -> int:
+    return sms.count(content)
+
+
 def send(fields: dict[str, str], **changes: str | bytes | None) -> SendRequest:
-    return send_request(call(fields, **changes), ACCOUNT, NOW, LIMITS)
+    return send_request(call(fields, **changes), ACCOUNT, NOW, 10, count)
 
 
 def refusal(fields: dict[str, str], **changes: str | bytes | None) -> type[ApiError]:
@@ -82,7 +86,7 @@ def refusal(fields: dict[str, str], **changes: str | bytes | None) -> type[ApiEr
 def test_the_documented_request() -> None:
     request = read(DOCUMENTED, b"", b"")
     assert request[:3] == ("plain", "send", Key("api/key"))
-    assert send_request(request, ACCOUNT, NOW, LIMITS) == SendRequest(
+    assert send_request(request, ACCOUNT, NOW, 10, count) == SendRequest(
         recipient="380501234567",
         sms=SmsText(text="test"),
         sms_sender="test",
@@ -135,16 +139,16 @@ def test_the_encoded_dialect_says_the_same() -> None:
     encoded = {name: php.encode64(value.encode()) for name, value in fields.items()}
     request = read(urlencode({"command": php.encode64(b"send")} | encoded).encode(), b"", b"")
     assert request.dialect == "encoded"
-    assert send_request(request, ACCOUNT, NOW, LIMITS) == send(fields)
+    assert send_request(request, ACCOUNT, NOW, 10, count) == send(fields)
 
 
 def test_only_a_value_that_is_used_must_be_encoded() -> None:
     encoded = {name: php.encode64(value.encode()) for name, value in SMS.items()}
     version = urlencode(encoded | {"command": "c2VuZA,,", "version": "https"}).encode()
     message = urlencode(encoded | {"command": "c2VuZA,,", "message": "https"}).encode()
-    assert send_request(read(version, b"", b""), ACCOUNT, NOW, LIMITS) == send(SMS)
+    assert send_request(read(version, b"", b""), ACCOUNT, NOW, 10, count) == send(SMS)
     with pytest.raises(errors.BadEncoding):
-        send_request(read(message, b"", b""), ACCOUNT, NOW, LIMITS)
+        send_request(read(message, b"", b""), ACCOUNT, NOW, 10, count)
 
 
 @pytest.mark.parametrize(
@@ -451,9 +455,9 @@ def test_not_a_date(typed: str) -> None:
 def test_a_year_after_29_february_is_1_march() -> None:
     now = ms("2028-02-29T10:00:00+00:00")
     fits, too_far = call(SMS, ask_date="2029-03-01T10:00:00Z"), call(SMS, ask_date="2029-03-01T10:00:01Z")
-    assert send_request(fits, ACCOUNT, now, LIMITS).send_at == ms("2029-03-01T10:00:00+00:00")
+    assert send_request(fits, ACCOUNT, now, 10, count).send_at == ms("2029-03-01T10:00:00+00:00")
     with pytest.raises(errors.AskDateTooFar):
-        send_request(too_far, ACCOUNT, now, LIMITS)
+        send_request(too_far, ACCOUNT, now, 10, count)
 
 
 # ---- anything
@@ -477,7 +481,7 @@ VALUES = st.one_of(
 def test_any_parameters_are_a_request_or_an_error_of_the_catalogue(fields: dict[str, bytes]) -> None:
     request = read(urlencode(SMS | fields).encode(), b"", b"")
     for question in (
-        lambda: send_request(request, ACCOUNT, NOW, LIMITS),
+        lambda: send_request(request, ACCOUNT, NOW, 10, count),
         lambda: message_id(request),
         lambda: recipient(request, ACCOUNT),
     ):

@@ -86,6 +86,56 @@ async def test_several_processes_may_migrate_at_once(postgres: Postgres) -> None
     assert sorted(versions) == [(0, CURRENT)] + [(CURRENT, CURRENT)] * 3
 
 
+SCHEMA_1 = Path(__file__).parent / "schema_1.sql"  # as the first release made it
+CATALOGUE = {
+    "sqlite": (
+        "SELECT m.name, c.* FROM sqlite_master m, pragma_table_info(m.name) c ORDER BY 1, 2",
+        "SELECT tbl_name, name, sql FROM sqlite_master WHERE type = 'index' ORDER BY 1, 2",
+    ),
+    "postgresql": (
+        "SELECT table_name, ordinal_position, column_name, data_type, is_nullable, column_default"
+        " FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 2",
+        "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1",
+    ),
+}
+
+
+def schema(url: str) -> list[object]:
+    """The tables, columns and indexes of a database, and what the schema itself puts into it."""
+    told = [run_sql(url, question) for question in CATALOGUE[url.partition(":")[0]]]
+    return [*told, run_sql(url, "SELECT name FROM counters ORDER BY 1"), run_sql(url, "SELECT * FROM meta")]
+
+
+@pytest.fixture
+def old_url(store_url: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database without tables on the engine of the store."""
+    if store_url.startswith("sqlite:"):
+        yield store_url.replace("hopwire.db", "old.db")
+    else:
+        with request.getfixturevalue("postgres").database() as url:
+            yield url
+
+
+async def test_a_database_of_version_1_becomes_one_of_this_version(
+    old_url: str, store_url: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        text = sql._text
+        before.setattr(sql, "_text", lambda name: text(str(SCHEMA_1) if name == "schema.sql" else name))
+        before.setattr(sql, "migrations", dict)
+        assert await migrate(old_url) == (0, 1)
+    run_sql(old_url, "INSERT INTO sender_names (account_id, name) VALUES (1, 'Shop')")
+    run_sql(
+        old_url,
+        "INSERT INTO receipts (received_at, connector, provider_id, recipient, outcome, code, fault, raw)"
+        " VALUES (1, 'smsc', 'a1', '', 3, '', '', '')",
+    )
+    assert await migrate(old_url) == (1, CURRENT)
+    assert schema(old_url) == schema(store_url)
+    assert run_sql(old_url, "SELECT name FROM sender_names") == [("Shop",)]
+    assert run_sql(old_url, "SELECT provider_id, also FROM receipts") == [("a1", "[]")]
+
+
 @pytest.mark.parametrize(
     ("name", "version"), [("0002_more.sql", 2), ("0117_x.sql", 117), ("2_x.sql", None), ("0003.txt", None)]
 )

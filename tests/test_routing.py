@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hopwire.model import Account, SendRequest, SmsText, Step, ViberText, WapPush
+from hopwire.model import Account, SendRequest, SmsText, Step, ViberText, WapPush, Writing
 from hopwire.routing import Carrier, Tables, Times, by_prefix, longest, parts, plan, price_of_part
 
 ACCOUNT = Account(
@@ -137,8 +137,33 @@ def test_a_plan_costs_all_its_parts() -> None:
     assert [step.price for step in steps] == [400, 3 * 800]
 
 
-def test_parts_are_those_of_the_sms() -> None:
-    assert parts(request(viber="a" * 999)) == 1
-    assert parts(request(sms="a" * 161, viber="b")) == 2
-    link = WapPush(url="https://a.example/", text="я" * 100)
-    assert parts(SendRequest(recipient=TO, sms=link)) > 1
+def test_parts_are_those_of_the_route() -> None:
+    assert parts(TABLES, TO, SmsText(text="a" * 161)) == 2
+    assert parts(TABLES, TO, WapPush(url="https://a.example/", text="я" * 100)) > 1
+    wide = tables(Writing(alphabet="ucs2"))
+    assert [parts(wide, to, SmsText(text="a" * 100)) for to in (TO, "48501234567")] == [2, 1]
+    assert parts(wide, "1", SmsText(text="a" * 100)) == 1
+
+
+def tables(writing: Writing, reports: str = "all") -> Tables:
+    """Routes like TABLES, whose carrier to 380 writes so."""
+    carriers = [("sms", "", Carrier("world")), ("sms", "380", Carrier("smsc", False, writing, reports))]
+    return Tables(by_prefix(carriers), TABLES.prices)
+
+
+@pytest.mark.parametrize(
+    ("writing", "parts", "part_price"),
+    [
+        pytest.param(Writing(long="udh16"), 2, 800, id="in parts"),
+        pytest.param(Writing(long="payload"), 1, 1600, id="handed over whole, and paid by its parts"),
+        pytest.param(Writing(alphabet="ucs2"), 3, 800, id="in more parts"),
+    ],
+)
+def test_a_step_is_written_as_its_connector_wants(writing: Writing, parts: int, part_price: int) -> None:
+    (step,) = plan(request(sms="a" * 161), ACCOUNT, tables(writing), TIMES)
+    assert (step.parts, step.part_price, step.writing) == (parts, part_price, writing)
+
+
+def test_what_gets_no_receipt_is_paid_when_taken() -> None:
+    (step,) = plan(request(sms="a"), ON_DELIVERY, tables(Writing(), "none"), TIMES)
+    assert (step.reports, step.charge_on, step.writing) == ("none", "taken", None)

@@ -18,6 +18,7 @@ from hopwire.simulators import handset, smsc
 from hopwire.simulators.record import Record, Shown
 from hopwire.simulators.scenario import SCENARIOS, Refusals, scenario, table
 from hopwire.smpp import pdu as smpp
+from hopwire.smpp.part import Part, read_part
 from hopwire.smpp.receipt import parse
 
 BASE = "3805012345"
@@ -483,8 +484,8 @@ def test_whatever_the_octets_are_a_phone_shows_something(
     data: bytes, esm_class: int, data_coding: int
 ) -> None:
     submit = smpp.SubmitSm(short_message=data, esm_class=esm_class, data_coding=data_coding)
-    part = handset.read_part(submit)
-    shown = handset.show(data_coding, part.port, part.payload)
+    part = read_part(submit)
+    shown = handset.show(data_coding, part, part.payload)
     assert shown.kind in ("sms", "flash", "wap")
     shown.text.encode()
 
@@ -492,7 +493,7 @@ def test_whatever_the_octets_are_a_phone_shows_something(
 @given(st.binary(max_size=60))
 def test_a_broken_push_is_told(data: bytes) -> None:
     push = wap.encode("https://example.com/", "See")[:12] + data
-    assert handset.show(0x04, 2948, push).kind == "wap"
+    assert handset.show(0x04, Part(push, port=2948), push).kind == "wap"
 
 
 @pytest.mark.parametrize(
@@ -512,16 +513,16 @@ def test_a_part_tells_what_ties_it_to_the_others(
     esm_class: int, data: str, tlvs: dict[int, bytes], part: tuple[bytes, int | None, int, int]
 ) -> None:
     submit = smpp.SubmitSm(esm_class=esm_class, short_message=bytes.fromhex(data), tlvs=tlvs)
-    assert handset.read_part(submit)[:4] == part
+    assert read_part(submit)[:4] == part
 
 
 def test_parts_are_joined_in_order_and_old_ones_dropped() -> None:
     joiner = handset.Joiner(limit=1)
-    assert joiner.add("1", "a", handset.Part(b"B", 1, 2, 2), "y") is None
-    assert joiner.add("1", "a", handset.Part(b"A", 1, 1, 2), "x") == (b"AB", ["x", "y"])
-    assert joiner.add("1", "a", handset.Part(b"A", 1, 1, 2), "x") is None
-    assert joiner.add("2", "a", handset.Part(b"A", 1, 1, 2), "x") is None
-    assert joiner.add("1", "a", handset.Part(b"B", 1, 2, 2), "y") is None, "its first part was dropped"
+    assert joiner.add("1", "a", Part(b"B", 1, 2, 2), "y") is None
+    assert joiner.add("1", "a", Part(b"A", 1, 1, 2), "x") == (b"AB", ["x", "y"])
+    assert joiner.add("1", "a", Part(b"A", 1, 1, 2), "x") is None
+    assert joiner.add("2", "a", Part(b"A", 1, 1, 2), "x") is None
+    assert joiner.add("1", "a", Part(b"B", 1, 2, 2), "y") is None, "its first part was dropped"
 
 
 async def test_the_simulators_stop_when_they_are_cancelled_with_work_under_way() -> None:

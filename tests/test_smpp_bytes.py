@@ -1,14 +1,15 @@
 """Our bytes against what others write and read: PDUs that Kannel 1.4.5 has sent, and tshark's dissector."""
 
-import shutil
-import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+import tshark
 from msgspec.structs import replace
-from smpp_ends import missing
 
-from hopwire.channels.smpp import submit_sm
+from hopwire import sms
+from hopwire.channels.smpp import dialect
+from hopwire.config import SmppConnector
 from hopwire.model import FlashSms, Handover, SmsContent, SmsText, WapPush
 from hopwire.smpp.pdu import (
     BindResp,
@@ -27,6 +28,7 @@ from hopwire.smpp.pdu import (
 )
 
 KANNEL_BIND = "000000260000000900000000000000016b616e6e656c0073656372657400564d410034000000"
+NOW = 1_700_000_000.0  # 2023-11-14 22:13:20 UTC
 LONG = "Довге повідомлення " * 8
 CUT = "A" * 152 + "€" + "B" * 100  # the euro needs two octets and only one is left
 LONG_1 = (
@@ -78,19 +80,27 @@ def decode(data: str) -> Pdu:
     return pdu
 
 
-def handover(content: SmsContent, part: int = 0, sender: str = "Alpha", message_id: int = 3) -> Handover:
-    return Handover(
+def submit_sms(
+    content: SmsContent, sender: str = "Alpha", message_id: int = 0x1703, **settings: Any
+) -> list[SubmitSm]:
+    """What a connector with these settings sends, part by part, numbered from 1."""
+    connector = SmppConnector(host="smsc", system_id="me", password="secret", **settings)
+    parts = len(sms.encode(content, 0, connector.writing))
+    whole = Handover(
         message_id=message_id,
         step=0,
-        part=part,
-        parts=1,
+        part=0,
+        parts=parts,
         recipient="380501234567",
         sender=sender,
         content=content,
         lifetime_s=86_400,
         transactional=True,
         repeated=False,
+        writing=connector.writing,
     )
+    submits = [dialect.submit_sm(replace(whole, part=part), connector, NOW) for part in range(parts)]
+    return [replace(submit, sequence=number) for number, submit in enumerate(submits, 1)]
 
 
 def test_a_bind_of_kannel_is_read_and_written_alike() -> None:
@@ -107,110 +117,165 @@ def test_a_submit_of_kannel_is_written_as_it_was_read(data: str) -> None:
 @pytest.mark.parametrize(
     ("theirs", "ours"),
     [
-        pytest.param(HELLO, handover(SmsText(text="hello {€}")), id="GSM 7-bit with its extension"),
-        pytest.param(FLASH, handover(FlashSms(text="Flash"), sender="1234"), id="flash"),
+        pytest.param([HELLO], submit_sms(SmsText(text="hello {€}")), id="GSM 7-bit with its extension"),
+        pytest.param([FLASH], submit_sms(FlashSms(text="Flash"), "1234"), id="flash"),
+        pytest.param([WIDE_FLASH], submit_sms(FlashSms(text="Привіт"), "380671112233"), id="flash in UCS-2"),
+        pytest.param([LONG_1, LONG_2, LONG_3], submit_sms(SmsText(text=LONG)), id="long"),
         pytest.param(
-            WIDE_FLASH, handover(FlashSms(text="Привіт"), sender="380671112233"), id="flash in UCS-2"
+            [CUT_1, CUT_2], submit_sms(SmsText(text=CUT), message_id=0x704), id="long, with the euro whole"
         ),
-        pytest.param(LONG_1, handover(SmsText(text=LONG), 0), id="long, first part"),
-        pytest.param(LONG_2, handover(SmsText(text=LONG), 1), id="long, second part"),
-        pytest.param(LONG_3, handover(SmsText(text=LONG), 2), id="long, last part"),
-        pytest.param(CUT_1, handover(SmsText(text=CUT), 0, message_id=0x704), id="before the euro"),
-        pytest.param(CUT_2, handover(SmsText(text=CUT), 1, message_id=0x704), id="the euro, whole"),
         pytest.param(
-            PUSH, handover(WapPush(url="http://www.example.com/page.html", text="Hi")), id="WAP push"
+            [PUSH], submit_sms(WapPush(url="http://www.example.com/page.html", text="Hi")), id="WAP push"
         ),
     ],
 )
-def test_our_submit_is_that_of_kannel_but_for_settings(theirs: str, ours: Handover) -> None:
-    reference = decode(theirs)
-    assert isinstance(reference, SubmitSm)
-    settings = {
-        "sequence": reference.sequence,
-        "esm_class": reference.esm_class,  # Kannel says store and forward, we leave the mode to the SMSC
-        "source_addr_ton": reference.source_addr_ton,
-        "source_addr_npi": reference.source_addr_npi,
-        "schedule_delivery_time": reference.schedule_delivery_time,
-        "validity_period": reference.validity_period,
-        "registered_delivery": reference.registered_delivery,
-        "tlvs": reference.tlvs,  # more_messages_to_send
-    }
-    submit = submit_sm(ours)
-    assert submit.esm_class == reference.esm_class & 0x40
-    assert encode(replace(submit, **settings)).hex() == theirs
+def test_our_submits_are_those_of_kannel_but_for_settings(theirs: list[str], ours: list[SubmitSm]) -> None:
+    for reference, submit in zip(map(decode, theirs), ours, strict=True):
+        assert isinstance(reference, SubmitSm)
+        settings = {
+            "sequence": reference.sequence,
+            "esm_class": reference.esm_class,  # Kannel says store and forward, we leave the mode to the SMSC
+            "source_addr_ton": reference.source_addr_ton,
+            "source_addr_npi": reference.source_addr_npi,
+            "schedule_delivery_time": reference.schedule_delivery_time,
+            "validity_period": reference.validity_period,
+            "registered_delivery": reference.registered_delivery,
+            "tlvs": reference.tlvs,  # more_messages_to_send
+        }
+        assert submit.esm_class == reference.esm_class & 0x40
+        assert encode(replace(submit, **settings)) == encode(reference)
 
 
 # ---- tshark
 
 
-@pytest.fixture
-def tshark() -> str:
-    for tool in ("tshark", "text2pcap"):
-        if shutil.which(tool) is None:
-            missing(f"{tool} is not installed (Debian: apt-get install tshark)")
-    return "tshark"
+def read(pdus: list[Pdu], tmp_path: Path, *names: str) -> list[list[str]]:
+    """What tshark reads in each of the PDUs, in which it finds nothing wrong."""
+    made = tshark.capture(map(encode, pdus), tmp_path)
+    assert tshark.complaints(made) == []
+    return tshark.fields(made, *names)
 
 
-def dissect(tshark: str, pdus: list[Pdu], fields: list[str], tmp_path: Path) -> list[list[str]]:
-    """What tshark reads in each of the PDUs."""
-    dump, capture = tmp_path / "pdus.hex", tmp_path / "pdus.pcap"
-    dump.write_text("".join(f"000000 {encode(pdu).hex(' ')}\n\n" for pdu in pdus))
-    subprocess.run(
-        ["text2pcap", "-q", "-T", "40000,2775", str(dump), str(capture)],
-        check=True,
-        capture_output=True,
-        timeout=60,
+def read_text(shown: str, octets: str, encoding: str) -> str:
+    """The text, which tshark shows but for some values of data_coding."""
+    return shown or bytes.fromhex(octets).decode(encoding)
+
+
+def test_tshark_would_say_what_is_wrong(tmp_path: Path) -> None:
+    cut_off = encode(SubmitSm(sequence=1, short_message=b"text"))[:-10]
+    made = tshark.capture([(len(cut_off)).to_bytes(4) + cut_off[4:]], tmp_path)
+    assert any("Malformed" in complaint for complaint in tshark.complaints(made))
+
+
+@pytest.mark.parametrize(
+    ("content", "settings", "coding"),
+    [
+        pytest.param(SmsText(text="hello {€} @$_ñ"), {}, "0x00", id="GSM alphabet"),
+        pytest.param(SmsText(text="Привіт 🌊"), {}, "0x08", id="UCS-2"),
+        pytest.param(SmsText(text="hello"), {"alphabet": "ucs2"}, "0x08", id="all in UCS-2"),
+        pytest.param(FlashSms(text="Flash"), {}, "0xf0", id="flash, 0xF0"),
+        pytest.param(FlashSms(text="Flash"), {"flash": "10"}, "0x10", id="flash, 0x10"),
+        pytest.param(FlashSms(text="Флеш"), {}, "0x18", id="flash in UCS-2"),
+        pytest.param(FlashSms(text="Флеш"), {"flash": "subunit"}, "0x08", id="flash by its TLV"),
+    ],
+)
+def test_tshark_reads_a_text_as_it_was_meant(
+    content: SmsText | FlashSms, settings: dict[str, Any], coding: str, tmp_path: Path
+) -> None:
+    names = ("message_text", "message", "command_id", "source_addr", "destination_addr", "data_coding")
+    more = ("regdel.receipt", "dest_addr_subunit", "validity_period_r")
+    submits: list[Pdu] = [*submit_sms(content, **settings)]
+    ((text, octets, *rest),) = read(submits, tmp_path, *(f"smpp.{name}" for name in (*names, *more)))
+    assert read_text(text, octets, "utf-16-be" if coding == "0x18" else "ascii") == content.text
+    subunit = "0x01" if settings.get("flash") == "subunit" else ""
+    assert rest == ["0x00000004", "Alpha", "380501234567", coding, "0x01", subunit, "86400.000000000"]
+
+
+@pytest.mark.parametrize(
+    ("content", "settings", "parts", "encoding"),
+    [
+        pytest.param(SmsText(text="Довгий текст " * 8), {}, 2, "utf-16-be", id="two parts"),
+        pytest.param(SmsText(text=LONG), {}, 3, "utf-16-be", id="three parts"),
+        pytest.param(SmsText(text=CUT), {}, 2, "", id="GSM alphabet"),
+        pytest.param(FlashSms(text=LONG), {}, 3, "utf-16-be", id="flash"),
+        pytest.param(SmsText(text=LONG), {"long_message": "udh16"}, 3, "utf-16-be", id="16-bit reference"),
+        pytest.param(SmsText(text=LONG), {"long_message": "sar"}, 3, "utf-16-be", id="SAR"),
+    ],
+)
+def test_tshark_puts_the_parts_together(
+    content: SmsText | FlashSms, settings: dict[str, Any], parts: int, encoding: str, tmp_path: Path
+) -> None:
+    sar = settings.get("long_message") == "sar"
+    tie = (
+        ("smpp.sar_msg_ref_num", "smpp.sar_total_segments", "smpp.sar_segment_seqnum")
+        if sar
+        else ("gsm_sms.udh.mm.msg_id", "gsm_sms.udh.mm.msg_parts", "gsm_sms.udh.mm.msg_part")
     )
-    shown = subprocess.run(
-        [tshark, "-r", str(capture), "-d", "tcp.port==2775,smpp", "-T", "fields", "-E", "separator=|"]
-        + [word for field in fields for word in ("-e", field)],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=60,
+    submits = submit_sms(content, **settings)
+    seen = read(
+        [*submits],
+        tmp_path,
+        *tie,
+        "gsm_sms_ud.reassembled.length",
+        "smpp.message_text",
+        "smpp.message",
     )
-    return [line.split("|") for line in shown.stdout.splitlines()]
+    reference = 0x1703 if settings else 0x03
+    assert [row[:3] for row in seen] == [[str(reference), str(parts), str(n + 1)] for n in range(parts)]
+    size = sum(len(submit.short_message) - len(header(submit)) for submit in submits)
+    assert [row[3] for row in seen] == [""] * (parts - 1) + [str(size)]
+    texts = [
+        read_text(row[4], row[5][2 * len(header(submit)) :], encoding)
+        for row, submit in zip(seen, submits, strict=True)
+    ]
+    assert "".join(texts) == content.text
 
 
-def test_tshark_reads_our_submits_as_we_mean_them(tshark: str, tmp_path: Path) -> None:
-    contents: list[tuple[SmsContent, int]] = [
-        (SmsText(text="hello {€}"), 0),
-        (FlashSms(text="Привіт"), 0),
-        (SmsText(text=LONG), 1),
-        (WapPush(url="https://example.com/", text="Hi"), 0),
-    ]
-    pdus = [
-        replace(submit_sm(handover(content, part)), sequence=number)
-        for number, (content, part) in enumerate(contents, 1)
-    ]
-    fields = [
-        "smpp.command_id",
-        "smpp.sequence_number",
-        "smpp.source_addr",
-        "smpp.destination_addr",
+def header(submit: SubmitSm) -> bytes:
+    return submit.short_message[: 1 + submit.short_message[0]] if submit.esm_class & 0x40 else b""
+
+
+def test_tshark_reads_the_text_in_a_payload(tmp_path: Path) -> None:
+    submits: list[Pdu] = [*submit_sms(SmsText(text=LONG), long_message="payload")]
+    assert read(submits, tmp_path, "smpp.sm_length", "smpp.message_text") == [["0", LONG]]
+
+
+@pytest.mark.parametrize(
+    ("path", "parts"),
+    [
+        pytest.param("page.html", 1, id="in one part"),
+        pytest.param("a/long/path/" * 16, 2, id="in two parts"),
+        pytest.param("a/long/path/" * 26, 3, id="in three parts"),
+    ],
+)
+def test_tshark_reads_the_link_and_the_text_of_a_push(path: str, parts: int, tmp_path: Path) -> None:
+    push = WapPush(url=f"https://www.example.com/{path}", text="Подивіться сюди")
+    seen = read(
+        [*submit_sms(push)],
+        tmp_path,
         "smpp.data_coding",
-        "smpp.sm_length",
-        "smpp.regdel.receipt",
-        "smpp.esm.submit.features",
-        "_ws.malformed",
-    ]
-    assert dissect(tshark, list(pdus), fields, tmp_path) == [
-        [
-            "0x00000004",
-            str(pdu.sequence),
-            "Alpha",
-            "380501234567",
-            f"0x{pdu.data_coding:02x}",
-            str(len(pdu.short_message)),
-            "0x01",
-            f"0x{pdu.esm_class >> 6:02x}",
-            "",
-        ]
-        for pdu in pdus
-    ]
+        "gsm_sms.destination_port",
+        "gsm_sms.originator_port",
+        "wsp.pdu_type",
+        "wbxml.known_attrstart",
+        "wbxml.str_i",
+        "wbxml.known_attrvalue",
+    )
+    assert [row[0] for row in seen] == ["0x04"] * parts
+    assert len(seen) == parts
+    assert {tuple(row[1:3]) for row in seen} == {("2948", "9200")}
+    assert [row[3:] for row in seen[:-1]] == [[""] * 4] * (parts - 1)
+    assert seen[-1][3:] == ["0x06", "href='https://www.'", f"example,{path},{push.text}", "'.com/'"]
 
 
-def test_tshark_reads_every_other_pdu(tshark: str, tmp_path: Path) -> None:
+def test_tshark_reads_the_national_table_of_a_text(tmp_path: Path) -> None:
+    submits: list[Pdu] = [*submit_sms(SmsText(text="ığ"), national="turkish")]
+    made = tshark.capture(map(encode, submits), tmp_path)
+    assert tshark.complaints(made) == []
+    assert "Language (Single Shift): Turkish (1)" in tshark.dissection(made)
+
+
+def test_tshark_reads_every_other_pdu(tmp_path: Path) -> None:
     pdus: list[Pdu] = [
         BindTransceiver(sequence=1, system_id="me", password="secret"),
         BindResp(sequence=2, system_id="SMSC", sc_interface_version=0x34),
@@ -225,26 +290,34 @@ def test_tshark_reads_every_other_pdu(tshark: str, tmp_path: Path) -> None:
         UnbindResp(sequence=9),
         GenericNack(sequence=10, status=3),
     ]
-    fields = ["smpp.command_id", "smpp.command_status", "smpp.sequence_number", "_ws.malformed"]
-    assert dissect(tshark, pdus, fields, tmp_path) == [
-        ["0x00000009", "", "1", ""],
-        ["0x80000009", "0x00000000", "2", ""],
-        ["0x00000005", "", "3", ""],
-        ["0x80000005", "0x00000000", "4", ""],
-        ["0x80000004", "0x00000000", "5", ""],
-        ["0x80000004", "0x00000058", "6", ""],
-        ["0x00000015", "", "7", ""],
-        ["0x00000006", "", "8", ""],
-        ["0x80000006", "0x00000000", "9", ""],
-        ["0x80000000", "0x00000003", "10", ""],
+    names = ("smpp.command_id", "smpp.command_status", "smpp.sequence_number")
+    assert read(pdus, tmp_path, *names) == [
+        ["0x00000009", "", "1"],
+        ["0x80000009", "0x00000000", "2"],
+        ["0x00000005", "", "3"],
+        ["0x80000005", "0x00000000", "4"],
+        ["0x80000004", "0x00000000", "5"],
+        ["0x80000004", "0x00000058", "6"],
+        ["0x00000015", "", "7"],
+        ["0x00000006", "", "8"],
+        ["0x80000006", "0x00000000", "9"],
+        ["0x80000000", "0x00000003", "10"],
     ]
 
 
-def test_tshark_reads_the_lifetime_and_the_receipt(tshark: str, tmp_path: Path) -> None:
-    submit = replace(submit_sm(handover(SmsText(text="x"))), sequence=1)
+def test_tshark_reads_a_receipt(tmp_path: Path) -> None:
     receipt = DeliverSm(sequence=2, esm_class=4, tlvs={0x1E: b"a1\0", 0x427: b"\2"})
-    fields = ["smpp.validity_period_r", "smpp.receipted_message_id", "smpp.message_state"]
-    assert dissect(tshark, [submit, receipt], fields, tmp_path) == [
-        ["86400.000000000", "", ""],
-        ["0.000000000", "a1", "2"],
-    ]
+    assert read([receipt], tmp_path, "smpp.receipted_message_id", "smpp.message_state") == [["a1", "2"]]
+
+
+@pytest.mark.parametrize(
+    ("validity", "seen"),
+    [
+        ("relative", ["86400.000000000", ""]),
+        ("absolute", ["", "Nov 15, 2023 22:13:20.000000000 UTC"]),
+        ("none", ["0.000000000", ""]),
+    ],
+)
+def test_tshark_reads_the_lifetime(validity: str, seen: list[str], tmp_path: Path) -> None:
+    submits: list[Pdu] = [*submit_sms(SmsText(text="x"), validity=validity)]
+    assert read(submits, tmp_path, "smpp.validity_period_r", "smpp.validity_period") == [seen]

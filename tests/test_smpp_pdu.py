@@ -1,7 +1,8 @@
+from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hopwire.smpp.pdu import (
@@ -10,6 +11,8 @@ from hopwire.smpp.pdu import (
     BindResp,
     BindTransceiver,
     BindTransmitter,
+    DataSm,
+    DataSmResp,
     DeliverSm,
     DeliverSmResp,
     EnquireLink,
@@ -17,6 +20,7 @@ from hopwire.smpp.pdu import (
     GenericNack,
     Malformed,
     Other,
+    Outbind,
     Pdu,
     Stream,
     SubmitSm,
@@ -31,7 +35,7 @@ number = st.integers(1, 0x7FFFFFFF)
 status = st.integers(0, 0xFFFFFFFF)
 text = st.text(st.characters(min_codepoint=1, max_codepoint=255), max_size=20)
 tlvs = st.dictionaries(st.integers(0, 0xFFFF), st.binary(max_size=20), max_size=3)
-sm = {
+addressed = {
     "sequence": number,
     "service_type": text,
     "source_addr_ton": octet,
@@ -41,16 +45,19 @@ sm = {
     "dest_addr_npi": octet,
     "destination_addr": text,
     "esm_class": octet,
+    "registered_delivery": octet,
+    "data_coding": octet,
+    "tlvs": tlvs,
+}
+sm = {
+    **addressed,
     "protocol_id": octet,
     "priority_flag": octet,
     "schedule_delivery_time": text,
     "validity_period": text,
-    "registered_delivery": octet,
     "replace_if_present": octet,
-    "data_coding": octet,
     "sm_default_msg_id": octet,
     "short_message": st.binary(max_size=254),
-    "tlvs": tlvs,
 }
 bind = {
     "sequence": number,
@@ -62,31 +69,46 @@ bind = {
     "addr_npi": octet,
     "address_range": text,
 }
-pdus: st.SearchStrategy[Pdu] = st.one_of(
-    st.one_of([st.builds(kind, **bind) for kind in (BindReceiver, BindTransmitter, BindTransceiver)]),
-    st.builds(
+binds = [BindReceiver, BindTransmitter, BindTransceiver]
+kinds: dict[type[Pdu], st.SearchStrategy[Pdu]] = {
+    **{kind: st.builds(kind, **bind) for kind in binds},
+    BindResp: st.builds(
         BindResp,
         sequence=number,
-        command=st.sampled_from([BindReceiver, BindTransmitter, BindTransceiver]),
+        status=status,
+        command=st.sampled_from(binds),
         system_id=text,
         sc_interface_version=st.none() | octet,
     ),
-    st.one_of([st.builds(kind, **sm) for kind in (SubmitSm, DeliverSm)]),
-    st.one_of(
-        [
-            st.builds(kind, sequence=number, status=status, message_id=text)
-            for kind in (SubmitSmResp, DeliverSmResp)
-        ]
+    Outbind: st.builds(Outbind, sequence=number, system_id=text, password=text),
+    **{kind: st.builds(kind, **sm) for kind in (SubmitSm, DeliverSm)},
+    DataSm: st.builds(DataSm, **addressed),
+    **{
+        kind: st.builds(kind, sequence=number, status=status, message_id=text, tlvs=tlvs)
+        for kind in (SubmitSmResp, DeliverSmResp, DataSmResp)
+    },
+    **{kind: st.builds(kind, sequence=number) for kind in (Unbind, EnquireLink)},
+    **{
+        kind: st.builds(kind, sequence=number, status=status)
+        for kind in (UnbindResp, EnquireLinkResp, GenericNack)
+    },
+    Other: st.builds(
+        Other, command_id=st.just(0x102), sequence=number, status=status, body=st.binary(max_size=100)
     ),
-    st.one_of([st.builds(kind, sequence=number) for kind in (Unbind, EnquireLink)]),
-    st.one_of(
-        [
-            st.builds(kind, sequence=number, status=status)
-            for kind in (UnbindResp, EnquireLinkResp, GenericNack)
-        ]
-    ),
-    st.builds(Other, command_id=st.just(0x102), sequence=number, status=status, body=st.binary(max_size=100)),
-)
+}
+pdus = st.one_of(list(kinds.values()))
+
+
+def leaves(kind: type[Pdu]) -> Iterator[type[Pdu]]:
+    """The classes that are PDUs and not only what some have in common."""
+    for child in kind.__subclasses__():
+        yield from leaves(child)
+    if not kind.__subclasses__():
+        yield kind
+
+
+def test_every_pdu_is_tried() -> None:
+    assert set(kinds) == set(leaves(Pdu)) - {Malformed}
 
 
 def decode(data: bytes) -> Pdu:
@@ -95,6 +117,7 @@ def decode(data: bytes) -> Pdu:
 
 
 @given(pdus)
+@example(BindResp(status=0x0E, sc_interface_version=0x34))
 def test_a_pdu_comes_back_as_it_was(pdu: Pdu) -> None:
     assert decode(encode(pdu)) == pdu
 
@@ -122,7 +145,11 @@ def test_any_bytes_give_pdus_or_a_bad_length(data: bytes) -> None:
         assert isinstance(bad.sequence, int)
 
 
-@given(st.sampled_from([1, 2, 4, 5, 6, 9, 0x15]), st.sampled_from([0, 0x80000000]), st.binary(max_size=100))
+@given(
+    st.sampled_from([1, 2, 4, 5, 6, 9, 0x0B, 0x15, 0x103]),
+    st.sampled_from([0, 0x80000000]),
+    st.binary(max_size=100),
+)
 def test_any_body_of_a_known_command_gives_one_pdu(command: int, response: int, body: bytes) -> None:
     header = b"".join(n.to_bytes(4, "big") for n in (16 + len(body), command | response, 0, 5))
     assert decode(header + body).sequence == 5
@@ -176,6 +203,14 @@ def test_a_tlv_that_is_cut_off_does_not_spoil_the_rest() -> None:
             SubmitSmResp(sequence=2, message_id="a1"),
             id="a message id without its NUL",
         ),
+        pytest.param(
+            "00000018 80000004 00000058 00000002 00 0428 0001 50 0425",
+            SubmitSmResp(sequence=2, status=0x58, tlvs={0x0428: b"\x50"}),
+            id="a refusal says how full it is, and stops in the middle",
+        ),
+        pytest.param(
+            "00000010 80000103 00000064 00000002", DataSmResp(sequence=2, status=0x64), id="data_sm"
+        ),
     ],
 )
 def test_what_peers_leave_out_is_missed_by_nobody(data: str, pdu: Pdu) -> None:
@@ -189,6 +224,12 @@ def test_what_peers_leave_out_is_missed_by_nobody(data: str, pdu: Pdu) -> None:
         pytest.param(SubmitSm(source_addr="a\0b"), id="a NUL inside"),
         pytest.param(SubmitSm(esm_class=256), id="more than an octet"),
         pytest.param(SubmitSm(short_message=b"x" * 256), id="too long"),
+        pytest.param(SubmitSm(tlvs={0x10000: b""}), id="a tag of three octets"),
+        pytest.param(SubmitSm(tlvs={5: bytes(0x10000)}), id="a TLV too long"),
+        pytest.param(SubmitSm(tlvs={5: bytes(0x8000), 6: bytes(0x8000)}), id="too long in all"),
+        pytest.param(DataSm(source_addr="Альфа"), id="not Latin-1 in a data_sm"),
+        pytest.param(DataSm(data_coding=-1), id="less than an octet"),
+        pytest.param(Unbind(sequence=1 << 32), id="a sequence of five octets"),
     ],
 )
 def test_what_does_not_fit_is_refused_and_not_bent(pdu: Pdu) -> None:
@@ -200,5 +241,25 @@ def test_a_sequence_number_can_be_given_when_the_pdu_leaves() -> None:
     assert decode(encode(Unbind(), 5)) == Unbind(sequence=5)
 
 
-def test_a_bind_does_not_print_its_password() -> None:
-    assert "secret" not in repr(BindTransceiver(system_id="me", password="secret"))
+@pytest.mark.parametrize("kind", [BindTransceiver, Outbind])
+def test_a_password_is_not_printed(kind: type[BindTransceiver] | type[Outbind]) -> None:
+    assert "secret" not in repr(kind(system_id="me", password="secret"))
+
+
+def test_a_data_sm_is_on_the_wire_what_the_specification_says() -> None:
+    data = DataSm(
+        sequence=3,
+        service_type="a",
+        source_addr_ton=5,
+        source_addr="b",
+        dest_addr_ton=1,
+        dest_addr_npi=1,
+        destination_addr="c",
+        esm_class=4,
+        registered_delivery=1,
+        data_coding=8,
+        tlvs={0x0424: b"d"},
+    )
+    assert encode(data) == bytes.fromhex(
+        "00000022 00000103 00000000 00000003 6100 05 00 6200 01 01 6300 04 01 08 0424 0001 64"
+    )

@@ -1,25 +1,27 @@
-import math
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from one_session import BIND, Smsc
 
 from hopwire.smpp.pdu import (
     MAX_SEQUENCE,
+    BindReceiver,
     BindResp,
     BindTransceiver,
+    BindTransmitter,
+    DataSm,
+    DataSmResp,
     DeliverSm,
     DeliverSmResp,
     EnquireLink,
     EnquireLinkResp,
     GenericNack,
     Other,
+    Outbind,
     Pdu,
-    Stream,
     SubmitSm,
     SubmitSmResp,
     Unbind,
-    UnbindResp,
     encode,
 )
 from hopwire.smpp.session import (
@@ -30,41 +32,11 @@ from hopwire.smpp.session import (
     Bound,
     Closed,
     Delivered,
-    Event,
     Forgotten,
-    Session,
+    State,
     Unanswered,
     Unsent,
 )
-
-BIND = BindTransceiver(system_id="me", password="secret", system_type="VMA")
-
-
-class Smsc:
-    """The far end of one session; its clock is `now`."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.session = Session(BIND, self.now, window=3, response_timeout_s=10, enquire_link_s=30)
-        self._stream = Stream()
-
-    def says(self, *pdus: Pdu) -> list[Event]:
-        return self.session.receive(b"".join(map(encode, pdus)), self.now)
-
-    def hears(self) -> list[Pdu]:
-        return self._stream.feed(self.session.data_to_send())
-
-    def waits(self, until: float) -> list[Event]:
-        """Let the session's own timer run up to that moment."""
-        events: list[Event] = []
-        while self.session.next_tick <= until:
-            self.now = self.session.next_tick
-            events += self.session.tick(self.now)
-        self.now = until
-        return events
-
-    def submit(self) -> int:
-        return self.session.submit(SubmitSm(destination_addr="1"), self.now)
 
 
 @pytest.fixture
@@ -74,9 +46,7 @@ def stranger() -> Smsc:
 
 @pytest.fixture
 def smsc(stranger: Smsc) -> Smsc:
-    stranger.hears()
-    stranger.says(BindResp(sequence=1, system_id="SMSC", sc_interface_version=0x34))
-    return stranger
+    return stranger.bound()
 
 
 # ---- bind
@@ -116,6 +86,22 @@ def test_a_second_answer_to_the_bind_changes_nothing(smsc: Smsc) -> None:
     assert smsc.session.room == 3
 
 
+def test_a_receiver_submits_nothing() -> None:
+    smsc = Smsc(BindReceiver(system_id="me", password="secret"))
+    smsc.says(BindResp(sequence=1, command=BindReceiver))
+    assert (smsc.session.state, smsc.session.transmits, smsc.session.room) == (State.BOUND, False, 0)
+    with pytest.raises(AssertionError):
+        smsc.submit()
+    assert smsc.says(DeliverSm(sequence=1)) == [Delivered(DeliverSm(sequence=1))]
+
+
+def test_a_transmitter_takes_what_it_gets_all_the_same() -> None:
+    smsc = Smsc(BindTransmitter(system_id="me", password="secret"))
+    smsc.says(BindResp(sequence=1, command=BindTransmitter))
+    assert (smsc.session.transmits, smsc.session.room) == (True, 3)
+    assert smsc.says(DeliverSm(sequence=1)) == [Delivered(DeliverSm(sequence=1))]
+
+
 # ---- submits
 
 
@@ -127,7 +113,7 @@ def test_answers_find_their_submits_in_any_order(smsc: Smsc) -> None:
 
 
 def test_the_window_closes_and_opens(smsc: Smsc) -> None:
-    first = smsc.submit()
+    first = smsc.sent()
     smsc.submit()
     smsc.submit()
     assert (smsc.session.room, smsc.session.pending) == (0, 3)
@@ -136,29 +122,50 @@ def test_the_window_closes_and_opens(smsc: Smsc) -> None:
 
 
 def test_a_nack_answers_the_submit_that_it_names(smsc: Smsc) -> None:
-    nack = GenericNack(sequence=smsc.submit(), status=3)
+    nack = GenericNack(sequence=smsc.sent(), status=3)
     assert smsc.says(nack) == [Answered(nack.sequence, nack)]
 
 
 def test_an_answer_that_belongs_to_nothing_is_dropped(smsc: Smsc) -> None:
-    assert smsc.says(SubmitSmResp(sequence=99), GenericNack(sequence=0, status=2), DeliverSmResp()) == []
+    answers = [SubmitSmResp(sequence=99), GenericNack(sequence=99, status=2), DeliverSmResp(), DataSmResp()]
+    assert smsc.says(*answers) == []
+
+
+def test_an_answer_to_what_has_not_left_is_none(smsc: Smsc) -> None:
+    answer = SubmitSmResp(sequence=smsc.submit(), message_id="a1")
+    assert smsc.says(answer) == []
+    assert [pdu.sequence for pdu in smsc.hears()] == [answer.sequence]
+    assert smsc.says(answer) == [Answered(answer.sequence, answer)]
+
+
+def test_an_answer_brings_its_tlvs(smsc: Smsc) -> None:
+    answer = SubmitSmResp(sequence=smsc.sent(), message_id="a1", tlvs={0x0428: b"\x50"})
+    assert smsc.says(answer) == [Answered(answer.sequence, answer)]
+
+
+def test_a_peer_that_could_not_read_us_is_left(smsc: Smsc) -> None:
+    sequence = smsc.sent()
+    assert smsc.says(GenericNack(sequence=0, status=2), SubmitSmResp(sequence=sequence)) == [
+        Unanswered(sequence),
+        Closed("the peer could not read us"),
+    ]
 
 
 def test_a_repeated_answer_is_dropped(smsc: Smsc) -> None:
-    answer = SubmitSmResp(sequence=smsc.submit(), message_id="a1")
+    answer = SubmitSmResp(sequence=smsc.sent(), message_id="a1")
     assert smsc.says(answer, answer) == [Answered(answer.sequence, answer)]
 
 
 def test_an_answer_that_is_missing_is_given_up_and_its_place_is_free(smsc: Smsc) -> None:
     smsc.now = 5
-    sequence = smsc.submit()
+    sequence = smsc.sent()
     assert smsc.session.next_tick == 15
     assert smsc.waits(15) == [Unanswered(sequence)]
     assert smsc.session.room == 3
 
 
 def test_a_late_answer_is_still_told(smsc: Smsc) -> None:
-    answer = SubmitSmResp(sequence=smsc.submit(), message_id="late")
+    answer = SubmitSmResp(sequence=smsc.sent(), message_id="late")
     assert smsc.waits(10) == [Unanswered(answer.sequence)]
     smsc.now = 20
     assert smsc.says(answer) == [AnsweredLate(answer.sequence, answer)]
@@ -166,12 +173,19 @@ def test_a_late_answer_is_still_told(smsc: Smsc) -> None:
 
 
 def test_a_submit_is_forgotten_after_ten_minutes(smsc: Smsc) -> None:
-    sequence = smsc.submit()
+    sequence = smsc.sent()
     smsc.waits(10)
     for _ in range(1 + int(LATE_S / 20)):
         smsc.says(EnquireLinkResp())
         smsc.now += 20
     assert Forgotten(sequence) in smsc.session.tick(smsc.now)
+    assert smsc.says(SubmitSmResp(sequence=sequence)) == []
+
+
+def test_what_could_not_leave_in_time_does_not_leave(smsc: Smsc) -> None:
+    sequence = smsc.submit()
+    assert smsc.waits(10) == [Unsent(sequence)]
+    assert smsc.hears() == []
     assert smsc.says(SubmitSmResp(sequence=sequence)) == []
 
 
@@ -186,48 +200,13 @@ def test_sequence_numbers_begin_again_after_the_last(smsc: Smsc) -> None:
     assert [smsc.submit(), smsc.submit()] == [MAX_SEQUENCE, 1]
 
 
-# ---- the end
-
-
-def test_what_was_written_is_unanswered_and_what_was_not_is_unsent(smsc: Smsc) -> None:
-    written = smsc.submit()
-    smsc.hears()
-    kept = smsc.submit()
-    assert smsc.session.receive(b"", 1) == [
-        Unanswered(written),
-        Unsent(kept),
-        Closed("the connection has ended"),
-    ]
-    assert smsc.hears() == []
-    assert smsc.session.next_tick == math.inf
-    assert smsc.session.tick(1000) == smsc.says(EnquireLink()) == []
-
-
-def test_an_unsent_submit_does_not_leave_with_the_goodbye(smsc: Smsc) -> None:
-    sequence = smsc.submit()
-    assert smsc.says(Unbind(sequence=4)) == [Unsent(sequence), Closed("the peer has said goodbye")]
-    assert smsc.hears() == [UnbindResp(sequence=4)]
-
-
-def test_our_goodbye_follows_what_was_submitted_and_ends_with_its_answer(smsc: Smsc) -> None:
-    sequence = smsc.submit()
-    smsc.session.unbind(smsc.now)
-    assert [type(pdu) for pdu in smsc.hears()] == [SubmitSm, Unbind]
-    assert smsc.session.room == 0
-    answer = SubmitSmResp(sequence=sequence)
-    assert smsc.says(answer, UnbindResp(sequence=3)) == [Answered(sequence, answer), Closed("unbound")]
-
-
-def test_a_goodbye_without_an_answer_ends_in_time(smsc: Smsc) -> None:
-    smsc.session.unbind(5)
-    assert smsc.waits(15) == [Closed("the peer does not answer")]
-
-
-def test_nothing_is_said_after_the_end(smsc: Smsc) -> None:
-    smsc.session.receive(b"", 1)
-    smsc.session.deliver_resp(7, 0)
-    smsc.session.unbind(1)
-    assert smsc.hears() == []
+def test_sequence_numbers_that_may_still_be_answered_are_passed_over(smsc: Smsc) -> None:
+    late = smsc.sent()
+    smsc.waits(10)
+    pending = smsc.sent()
+    smsc.session._sequence = MAX_SEQUENCE
+    assert (late, pending) == (2, 3)
+    assert [smsc.submit(), smsc.submit()] == [1, 4]
 
 
 # ---- alive
@@ -257,6 +236,13 @@ def test_a_dead_peer_is_left(smsc: Smsc) -> None:
     assert smsc.waits(40) == [Unanswered(sequence), Closed("the peer does not answer")]
 
 
+def test_a_nack_is_a_sign_of_life(smsc: Smsc) -> None:
+    smsc.waits(30)
+    smsc.now = 35
+    assert smsc.says(GenericNack(sequence=2, status=3)) == []
+    assert smsc.session.next_tick == 65
+
+
 def test_a_peer_that_asks_is_answered(smsc: Smsc) -> None:
     assert smsc.says(EnquireLink(sequence=77)) == []
     assert smsc.hears() == [EnquireLinkResp(sequence=77)]
@@ -276,15 +262,33 @@ def test_a_deliver_sm_is_answered_when_we_say_so(smsc: Smsc) -> None:
     assert smsc.hears() == [DeliverSmResp(sequence=8), DeliverSmResp(sequence=9, status=0x64)]
 
 
+def test_a_data_sm_comes_as_a_deliver_sm_and_is_answered_as_what_it_was(smsc: Smsc) -> None:
+    tlvs = {0x0424: b"id:5 stat:DELIVRD", 0x001E: b"5\0"}
+    data = DataSm(sequence=8, source_addr="380501234567", esm_class=4, data_coding=3, tlvs=tlvs)
+    assert smsc.says(data) == [
+        Delivered(DeliverSm(sequence=8, source_addr="380501234567", esm_class=4, data_coding=3, tlvs=tlvs))
+    ]
+    smsc.session.deliver_resp(8, 0x64)
+    smsc.session.deliver_resp(8, 0)
+    assert smsc.hears() == [DataSmResp(sequence=8, status=0x64), DeliverSmResp(sequence=8)]
+
+
+def test_a_data_sm_before_the_bind_is_refused_as_what_it_is(stranger: Smsc) -> None:
+    stranger.hears()
+    assert stranger.says(DataSm(sequence=5)) == []
+    assert stranger.hears() == [DataSmResp(sequence=5, status=0x04)]
+
+
 @pytest.mark.parametrize(
     ("pdu", "answer"),
     [
         pytest.param(
-            Other(command_id=0x103, sequence=5), [GenericNack(sequence=5, status=3)], id="unknown request"
+            Other(command_id=0x110, sequence=5), [GenericNack(sequence=5, status=3)], id="unknown request"
         ),
-        pytest.param(Other(command_id=0x80000103, sequence=5), [], id="unknown response"),
+        pytest.param(Other(command_id=0x80000110, sequence=5), [], id="unknown response"),
         pytest.param(Other(command_id=0x102, sequence=5), [], id="alert_notification"),
-        pytest.param(Other(command_id=0x0B, sequence=5), [], id="outbind"),
+        pytest.param(Outbind(sequence=5, system_id="SMSC"), [], id="outbind"),
+        pytest.param(Other(command_id=0x0B, sequence=5), [], id="unreadable outbind"),
         pytest.param(SubmitSm(sequence=5), [GenericNack(sequence=5, status=3)], id="submit_sm to us"),
         pytest.param(BIND, [GenericNack(status=3)], id="bind to us"),
         pytest.param(

@@ -190,11 +190,14 @@ async def test_the_oldest_leave_first(store: Store, account: Account) -> None:
     assert claimed == [soon, also_soon, late]
 
 
-async def test_messages_are_claimed_whole(store: Store, account: Account) -> None:
-    first, second, _ = await admit(store, *[order(account, THREE)] * 3)
-    assert [(h.message_id, h.part) for h in await claim(store, n=4)] == [
-        (message_id, part) for message_id in (first, second) for part in range(3)
-    ]
+async def test_the_parts_of_a_message_are_claimed_one_after_the_other(store: Store, account: Account) -> None:
+    first, second = await admit(store, *[order(account, THREE)] * 2)
+    for part in range(3):
+        handovers = await claim(store)
+        assert [(h.message_id, h.part) for h in handovers] == [(first, part), (second, part)]
+        assert await claim(store) == []
+        await store.record([answered(h, Taken(f"a{h.message_id}{part}")) for h in handovers], NOW)
+    assert await claim(store) == []
 
 
 async def test_a_claim_is_for_one_connector(store: Store, account: Account) -> None:

@@ -72,6 +72,7 @@ receipts = st.builds(
     code=st.just("x"),
     fault=st.sampled_from(Fault),
     raw=st.just(""),
+    also=st.sampled_from(((), ("a",), ("c", "b"))),
 )
 admits = st.tuples(st.just("admit"), plans, numbers, st.sampled_from((0, 0, 60)))
 claims = st.tuples(st.just("claim"), connectors, st.integers(1, 8), workers)

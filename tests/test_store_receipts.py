@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from test_store import TO, admit, answered, claim, money, status, submit
 
 from hopwire.model import Account, Fault, Never, Outcome, Receipt, Status, Taken, Unknown
-from hopwire.store import RECEIPTS_KEPT_MS, Store
+from hopwire.store import RECEIPTS_KEPT_MS, Store, UnmatchedReceipt
 from hopwire.store.directory import Directory
 
 
@@ -141,3 +141,125 @@ async def test_characters_that_postgresql_cannot_keep_stop_nothing(store: Store,
     await store.keep_receipts([nul, receipt("b\0")], NOW)
     await store.match_receipts(10, NOW)
     assert await status(store, account, message_id) is Status.DELIVERED
+
+
+# ---- an id that is spelled otherwise
+
+
+def spelled(*spellings: str, to: str = TO, connector: str = "smsc") -> Receipt:
+    return replace(receipt("0A", connector=connector, to=to), also=spellings)
+
+
+async def test_each_receipt_is_told_the_id_of_its_message(store: Store, account: Account) -> None:
+    await submit(store, Taken("10"), order(account, SMS))
+    await submit(store, Taken("b"), order(account, SMS))
+    receipts = [receipt("b"), receipt("c"), spelled("a", "10"), spelled("c"), receipt("")]
+    assert await store.keep_receipts(receipts, NOW) == ["b", None, "10", None, None]
+
+
+async def test_a_message_is_found_by_another_spelling_of_its_id(store: Store, account: Account) -> None:
+    (message_id,) = await submit(store, Taken("10"), order(account, SMS))
+    await store.keep_receipts([spelled("a", "10")], NOW)
+    assert await status(store, account, message_id) is Status.DELIVERED
+    assert await store.match_receipts(10, NOW) == 0
+
+
+async def test_the_id_as_it_is_written_wins_and_then_the_first_spelling(
+    store: Store, account: Account
+) -> None:
+    second, first, exact = [
+        (await submit(store, Taken(one), order(account, SMS)))[0] for one in ("10", "a", "0A")
+    ]
+    assert await store.keep_receipts([spelled("a", "10")], NOW) == ["0A"]
+    assert await store.keep_receipts([replace(spelled("a", "10"), provider_id="00A")], NOW) == ["a"]
+    assert await status(store, account, exact) is Status.DELIVERED
+    assert await status(store, account, first) is Status.DELIVERED
+    assert await status(store, account, second) is Status.SENT
+
+
+async def test_of_several_messages_to_the_number_the_youngest_is_meant(
+    store: Store, account: Account
+) -> None:
+    other = order(account, SMS, to="380671112233")
+    ids = [
+        (await submit(store, Taken("10"), one))[0]
+        for one in (order(account, SMS), order(account, SMS), other)
+    ]
+    await store.keep_receipts([spelled("10")], NOW)
+    told = await store.statuses(account.id, ids)
+    assert [told[i].status for i in ids] == [Status.SENT, Status.DELIVERED, Status.SENT]
+
+
+@pytest.mark.parametrize(
+    ("stranger", "now"),
+    [
+        pytest.param(spelled("10", to="380507654321"), NOW, id="another number"),
+        pytest.param(spelled("10", to=""), NOW, id="no number"),
+        pytest.param(spelled("10", connector="other"), NOW, id="another connector"),
+        pytest.param(spelled("11"), NOW, id="another id"),
+        pytest.param(spelled("10"), NOW + RECEIPTS_KEPT_MS + 1, id="too late"),
+        pytest.param(spelled("10"), NOW - 1, id="before the hand-over"),
+    ],
+)
+async def test_a_spelling_is_not_believed_of(
+    store: Store, account: Account, stranger: Receipt, now: int
+) -> None:
+    await submit(store, Taken("10"), order(account, SMS))
+    assert await store.keep_receipts([stranger], now) == [None]
+    assert await store.match_receipts(10, now) == 0
+
+
+async def test_a_spelling_is_believed_for_72_hours(store: Store, account: Account) -> None:
+    await submit(store, Taken("10"), order(account, SMS))
+    assert await store.keep_receipts([spelled("10")], NOW + RECEIPTS_KEPT_MS) == ["10"]
+
+
+async def test_an_id_spelled_otherwise_before_the_answer_waits_for_it(store: Store, account: Account) -> None:
+    (message_id,) = await admit(store, order(account, SMS))
+    (handover,) = await claim(store)
+    assert await store.keep_receipts([spelled("a", "10\0")], NOW + 5) == [None]
+    assert await store.match_receipts(10, NOW + 5) == 0
+    await store.record([answered(handover, Taken("10\0"))], NOW + 10)
+    assert await store.match_receipts(10, NOW + 20) == 1
+    assert await status(store, account, message_id) is Status.DELIVERED
+
+
+async def test_a_receipt_of_a_part_is_older_than_the_hand_over_of_the_next(
+    store: Store, account: Account
+) -> None:
+    (message_id,) = await admit(store, order(account, replace(SMS, parts=2)))
+    (first,) = await claim(store)
+    await store.keep_receipts([spelled("10")], NOW + 5)
+    await store.record([answered(first, Taken("10"))], NOW + 10)
+    (second,) = await claim(store, now=NOW + 20)
+    await store.record([answered(second, Taken("11"))], NOW + 30)
+    assert await store.match_receipts(10, NOW + 40) == 1
+    assert await store.keep_receipts([receipt("11")], NOW + 50) == ["11"]
+    assert await status(store, account, message_id) is Status.DELIVERED
+
+
+async def test_a_lost_part_is_found_by_a_receipt_older_than_the_hand_over_of_the_next(
+    store: Store, account: Account
+) -> None:
+    (message_id,) = await admit(store, order(account, replace(SMS, parts=2)))
+    (first,) = await claim(store)
+    await store.keep_receipts([receipt("10", to=TO)], NOW + 5)
+    await store.record([answered(first, Unknown("lost"))], NOW + 10)
+    (second,) = await claim(store, now=NOW + 20)
+    await store.record([answered(second, Taken("11"))], NOW + 30)
+    assert await store.match_receipts(10, NOW + 40) == 1
+    await store.keep_receipts([receipt("11")], NOW + 50)
+    assert await status(store, account, message_id) is Status.DELIVERED
+
+
+async def test_receipts_without_a_message_are_told_the_newest_first(store: Store, account: Account) -> None:
+    await submit(store, Taken("a1"), order(account, SMS))
+    lost = replace(spelled("b"), raw="id:0A", outcome=Outcome.FAILED)
+    await store.keep_receipts([receipt("1"), receipt("a1"), receipt("2", connector="other")], NOW)
+    await store.keep_receipts([lost], NOW + 1)
+    told = await store.unmatched(9)
+    assert [one.provider_id for one in told] == ["0A", "2", "1"]
+    assert told[0] == UnmatchedReceipt(NOW + 1, "smsc", "0A", TO, Outcome.FAILED, "x", "id:0A")
+    assert [one.provider_id for one in await store.unmatched(1)] == ["0A"]
+    assert [one.provider_id for one in await store.unmatched(9, "other")] == ["2"]
+    assert await store.unmatched(9, "none") == []

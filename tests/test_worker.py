@@ -13,31 +13,60 @@ from conftest import open_account, run_sql
 from hopwire.admission import now_ms
 from hopwire.delivery import Delivery, Part, PartState, plan_delivery
 from hopwire.errors import Unavailable
-from hopwire.model import Account, Answer, Handover, SendRequest, SmsText, Step, Taken
+from hopwire.model import (
+    Account,
+    Answer,
+    ConnectorState,
+    Handover,
+    SendRequest,
+    SmsText,
+    Step,
+    Taken,
+    TraceOrder,
+)
 from hopwire.store import Order, Store
+from hopwire.store.connectors import Connectors
 from hopwire.store.directory import Directory
 from hopwire.store.migrate import open_store
 from hopwire.worker import Worker
 
+STATE = ConnectorState(
+    kind="smpp", sessions=1, sessions_wanted=1, window=10, in_flight=0, rate=None, state="up", last_error="",
+    last_error_at=None, bound_at=None, submitted=0, taken=0, refused=0, throttled=0, unknown=0, receipts=0,
+    incoming=0, receipt_ids="",
+)  # fmt: skip
 SENDING, WAITING, TAKEN = PartState.SENDING, PartState.WAITING, PartState.TAKEN
 
 
 class Operator:
-    """A connector with room for so many parts; it answers when it is told to, or when it is stopped."""
+    """A connector with room for so many parts; it answers when it is told to, or when it is stopped.
+
+    With `promised` it has said once that there is more room than there was.
+    """
 
     name = "smsc"
 
-    def __init__(self, room: int) -> None:
+    def __init__(self, room: int, promised: int = 0) -> None:
         self.room = room
+        self._promised = promised
         self.handed: list[Handover] = []
+        self.traced: TraceOrder | None = None
         self._answers: list[asyncio.Future[Answer]] = []
 
     @property
     def capacity(self) -> int:
-        return self.room - len(self._answers)
+        promised, self._promised = self._promised, 0
+        return promised or self.room - len(self._answers)
 
     async def start(self) -> None:
         pass
+
+    @property
+    def state(self) -> ConnectorState:
+        return STATE
+
+    def trace(self, order: TraceOrder | None) -> None:
+        self.traced = order
 
     async def submit(self, handover: Handover) -> Answer:
         self.handed.append(handover)
@@ -77,30 +106,77 @@ async def becomes(what: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
+def all_parts(url: str) -> list[tuple[Part, ...]]:
+    """The parts of each message, as they are on disk."""
+    rows = run_sql(url, "SELECT state FROM deliveries ORDER BY id")
+    return [msgspec.json.decode(state, type=Delivery).rungs[0].parts for (state,) in rows]
+
+
 def parts(url: str) -> tuple[Part, ...]:
-    """The parts of the only message, as they are on disk."""
-    ((state,),) = run_sql(url, "SELECT state FROM deliveries")
-    return msgspec.json.decode(state, type=Delivery).rungs[0].parts
+    """The parts of the only message."""
+    (found,) = all_parts(url)
+    return found
 
 
-def states(url: str) -> list[PartState]:
-    return [part.state for part in parts(url)]
+def states(parts: tuple[Part, ...]) -> list[PartState]:
+    return [part.state for part in parts]
 
 
-async def test_parts_that_find_no_room_go_back_and_leave_later(store: Store, store_url: str) -> None:
+async def test_what_finds_no_room_any_more_goes_back_and_leaves_later(store: Store, store_url: str) -> None:
+    operator = Operator(room=2, promised=3)
+    account = await open_account(Directory(store.engine), 10)
+    for _ in range(3):
+        await accept(store, account, parts=1)
+    async with working(store, operator):
+        await becomes(lambda: sorted(map(states, all_parts(store_url))) == [[WAITING], [SENDING], [SENDING]])
+        assert len(operator.handed) == 2
+        operator.answer()
+        await becomes(lambda: len(operator.handed) == 3)
+    assert not any(part.repeated or part.tries for parts in all_parts(store_url) for part in parts)
+
+
+async def test_parts_leave_one_after_the_other(store: Store, store_url: str) -> None:
     operator = Operator(room=2)
     account = await open_account(Directory(store.engine), 10)
     async with working(store, operator):
         await accept(store, account, parts=3)
-        await becomes(lambda: states(store_url) == [SENDING, SENDING, WAITING])
-        assert [handover.part for handover in operator.handed] == [0, 1]
-        operator.answer()
-        await becomes(lambda: states(store_url) == [TAKEN, TAKEN, SENDING])
-        await becomes(lambda: len(operator.handed) == 3)  # SENDING is kept before it is handed over
-        operator.answer()
-        await becomes(lambda: states(store_url) == [TAKEN, TAKEN, TAKEN])
+        for n in (1, 2, 3):
+            await becomes(lambda n=n: len(operator.handed) == n)  # type: ignore[misc]
+            assert [part.state for part in parts(store_url)] == [TAKEN] * (n - 1) + [SENDING] + [WAITING] * (
+                3 - n
+            )
+            operator.answer()
     assert [handover.part for handover in operator.handed] == [0, 1, 2]
-    assert not any(part.repeated or part.tries for part in parts(store_url))
+
+
+async def test_a_paused_connector_is_given_nothing_until_it_is_resumed(store: Store, store_url: str) -> None:
+    operator, connectors = Operator(room=2), Connectors(store.engine)
+    account = await open_account(Directory(store.engine), 10)
+    await connectors.pause("smsc", now_ms())
+    async with working(store, operator):
+        await told(connectors, "paused")
+        await accept(store, account, parts=1)
+        await connectors.resume("smsc", now_ms())
+        await told(connectors, "up")
+        await becomes(lambda: len(operator.handed) == 1)
+        operator.answer()
+
+
+async def told(connectors: Connectors, state: str) -> None:
+    """Wait until the worker tells this of its connector."""
+    async with asyncio.timeout(20):
+        while [one.state.state for one in await connectors.states(0)] != [state]:  # noqa: ASYNC110 - on disk
+            await asyncio.sleep(0.02)
+
+
+async def test_a_trace_is_ordered_of_the_channel(store: Store) -> None:
+    operator, connectors = Operator(room=2), Connectors(store.engine)
+    order = TraceOrder(file="/dev/null", format="text", until=now_ms() + 60_000)
+    async with working(store, operator):
+        await connectors.order_trace("smsc", order, now_ms())
+        await becomes(lambda: operator.traced == order)
+        await connectors.order_trace("smsc", None, now_ms())
+        await becomes(lambda: operator.traced is None)
 
 
 async def test_a_stop_answers_for_what_has_left_and_gives_back_the_rest(store: Store, store_url: str) -> None:
@@ -109,7 +185,7 @@ async def test_a_stop_answers_for_what_has_left_and_gives_back_the_rest(store: S
     async with working(store, operator):
         await accept(store, account, parts=2)
         await becomes(lambda: [handover.part for handover in operator.handed] == [0])
-    assert states(store_url) == [TAKEN, WAITING]
+    assert states(parts(store_url)) == [TAKEN, WAITING]
 
 
 async def test_what_a_dead_worker_had_in_hand_is_in_doubt_for_the_next(store: Store, store_url: str) -> None:
@@ -118,7 +194,7 @@ async def test_what_a_dead_worker_had_in_hand_is_in_doubt_for_the_next(store: St
     await store.claim("smsc", "test", 1, 60_000, now_ms())
     operator = Operator(room=1)
     async with working(store, operator):
-        assert states(store_url) == [PartState.UNKNOWN]
+        assert states(parts(store_url)) == [PartState.UNKNOWN]
     assert not operator.handed
 
 
@@ -138,8 +214,8 @@ async def test_a_store_that_is_locked_for_a_while_stops_nothing(tmp_path: Path) 
                     with pytest.raises(Unavailable):
                         await accept(store, account, parts=1)
                     await asyncio.sleep(0.01)
-                assert states(f"sqlite:{path}") == [SENDING]
-            await becomes(lambda: states(f"sqlite:{path}") == [TAKEN])
+                assert states(parts(f"sqlite:{path}")) == [SENDING]
+            await becomes(lambda: states(parts(f"sqlite:{path}")) == [TAKEN])
             await accept(store, account, parts=1)
             await becomes(lambda: [handover.part for handover in operator.handed] == [0, 0])
     finally:

@@ -8,6 +8,7 @@ the body.
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -15,9 +16,11 @@ import aiohttp
 import msgspec
 
 from hopwire import metrics
+from hopwire.channels import word
 from hopwire.config import ViberConnector
 from hopwire.model import (
     Answer,
+    ConnectorState,
     Fault,
     Handover,
     Later,
@@ -25,6 +28,7 @@ from hopwire.model import (
     Outcome,
     Receipt,
     Taken,
+    TraceOrder,
     Unknown,
     ViberButton,
     ViberImage,
@@ -234,12 +238,43 @@ class ViberChannel:
         self._session: aiohttp.ClientSession | None = None
         self._under_way = 0
         self._paused_until: dict[Scope, float] = {}  # an ended one stays until a message has tried
+        self._counts: Counter[str] = Counter()
+        self._error, self._error_at = "", 0
         self._idle = asyncio.Event()
         self._idle.set()
 
     @property
     def capacity(self) -> int:
         return self._settings.window - self._under_way if self._session is not None else 0
+
+    @property
+    def state(self) -> ConnectorState:
+        """How it stands; one session stands for the connections to Viber."""
+        connected = int(self._session is not None)
+        refused = time.monotonic() < self._paused_until.get(ALL, 0)
+        return ConnectorState(
+            kind="viber",
+            sessions=connected,
+            sessions_wanted=1,
+            window=self._settings.window,
+            in_flight=self._under_way,
+            rate=None,
+            state="refused" if refused else "up" if connected else "down",
+            last_error=self._error,
+            last_error_at=self._error_at or None,
+            bound_at=None,
+            submitted=self._counts.total() + self._under_way,
+            taken=self._counts["taken"],
+            refused=self._counts["refused"],
+            throttled=self._counts["throttled"],
+            unknown=self._counts["unknown"],
+            receipts=0,  # callbacks come to the web process
+            incoming=0,
+            receipt_ids="",
+        )
+
+    def trace(self, order: TraceOrder | None) -> None:
+        """There is no SMPP here to be traced."""
 
     async def start(self) -> None:
         timeout_s = self._settings.timeout_s
@@ -259,6 +294,7 @@ class ViberChannel:
             return Never("paused", Fault.CONFIGURATION)
         known = dict(self._paused_until)
         reply = await self._post_counted(msgspec.json.encode(request))
+        self._counts[word(reply)] += 1
         self._learn(service_id, reply, known)
         return reply
 
@@ -313,6 +349,7 @@ class ViberChannel:
     def _pause(self, scope: Scope, code: str) -> None:
         """After a fault of ours, spare the next messages a round trip that must fail; tell the operator."""
         self._paused_until[scope] = time.monotonic() + PAUSE_S
+        self._error, self._error_at = code, time.time_ns() // 1_000_000
         metrics.ALERTS.labels(self.name).inc()
         log.error(
             "connector=%s refused our configuration service_id=%s code=%s paused_s=%d",

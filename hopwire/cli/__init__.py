@@ -6,7 +6,17 @@ Rule: a command imports what it needs when it runs, so that `hopwire version` st
 import sys
 
 from hopwire import __version__
-from hopwire.cli import client, operator, run, settings
+from hopwire.cli import (
+    client,
+    connector,
+    connector_setup,
+    connector_trace,
+    inbox,
+    operator,
+    run,
+    settings,
+    sms,
+)
 from hopwire.cli.console import AsJson, CommandError, emit, new_commands, say
 
 app = new_commands("Hopwire: a messaging gateway. Viber first, SMS when Viber cannot.", add_completion=False)
@@ -14,6 +24,13 @@ app.add_typer(settings.commands, name="config")
 app.add_typer(client.commands)
 app.add_typer(operator.commands)
 app.add_typer(run.commands)
+for command in (connector_setup.add, connector_setup.test, connector_trace.trace):
+    connector.commands.command()(command)
+app.add_typer(connector.commands, name="connector")
+app.add_typer(inbox.message, name="message")
+app.add_typer(inbox.stoplist, name="stoplist")
+app.add_typer(sms.commands, name="sms")
+operator.account.add_typer(inbox.number, name="number")
 client.price.command("set")(operator.set_price)
 client.price.command("list")(operator.list_prices)
 

@@ -101,6 +101,18 @@ def emit_rows(rows: Sequence[Mapping[str, object]], as_json: bool) -> None:
             print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
+def moment(at: int | None) -> str:
+    """Milliseconds as a person reads them: UTC, to the second; empty for never."""
+    from datetime import UTC, datetime
+
+    return "" if at is None else datetime.fromtimestamp(at // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def shown(text: str, as_json: bool) -> str:
+    """A stranger's text: in a table it stays on its line, and tells the terminal nothing."""
+    return text if as_json else "".join(c if c.isprintable() else " " for c in text)
+
+
 def say(text: str) -> None:
     """Tell the person, not the program that reads stdout."""
     print(text, file=sys.stderr, flush=True)

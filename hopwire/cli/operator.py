@@ -24,6 +24,7 @@ from hopwire.cli.console import (
 if TYPE_CHECKING:
     from hopwire.config import Config
     from hopwire.model import Account
+    from hopwire.store import Store
     from hopwire.store.directory import Directory
 
 T = TypeVar("T")
@@ -271,9 +272,8 @@ def fsck(config: ConfigFile = None, as_json: AsJson = False) -> None:
 # ---- shared
 
 
-def in_directory(config: "Config", work: Callable[["Directory"], Awaitable[T]], *, create: bool = False) -> T:
-    """Do something with the directory of the configured store; without `create` it must be there."""
-    from hopwire.store.directory import Directory
+def in_store(config: "Config", work: Callable[["Store"], Awaitable[T]], *, create: bool = False) -> T:
+    """Do something with the configured store; without `create` it must be there."""
     from hopwire.store.migrate import open_store
 
     path = config.store.url.removeprefix("sqlite:")
@@ -283,11 +283,18 @@ def in_directory(config: "Config", work: Callable[["Directory"], Awaitable[T]], 
     async def opened() -> T:
         store = await open_store(config.store.url)
         try:
-            return await work(Directory(store.engine))
+            return await work(store)
         finally:
             await store.close()
 
     return run(opened())
+
+
+def in_directory(config: "Config", work: Callable[["Directory"], Awaitable[T]], *, create: bool = False) -> T:
+    """Do something with the directory of the configured store."""
+    from hopwire.store.directory import Directory
+
+    return in_store(config, lambda store: work(Directory(store.engine)), create=create)
 
 
 def run(work: Awaitable[T]) -> T:

@@ -22,6 +22,7 @@ from hopwire.simulators import handset
 from hopwire.simulators.record import Record
 from hopwire.simulators.scenario import Refusals, Sms, State, scenario
 from hopwire.smpp import pdu as smpp
+from hopwire.smpp.part import Part, read_part
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +113,7 @@ class SmscSimulator:
         """Decide on a submission and keep it: the row it follows, the answer and the receipts to come."""
         number = submit.destination_addr
         play = scenario(number).sms
-        part = handset.read_part(submit)
+        part = read_part(submit)
         text_hash = hashlib.sha256(part.payload).hexdigest()
         throttled = self._refusals.refuse((number, part.number, text_hash), play.refusals)
         status = RTHROTTLED if throttled else play.status
@@ -133,9 +134,7 @@ class SmscSimulator:
         self._on_submit(number)
         return play, answer, self._carry_out(play, submit, part, provider_id)
 
-    def _carry_out(
-        self, play: Sms, submit: smpp.SubmitSm, part: handset.Part, provider_id: str
-    ) -> list[bytes]:
+    def _carry_out(self, play: Sms, submit: smpp.SubmitSm, part: Part, provider_id: str) -> list[bytes]:
         state = play.first_part if part.number == 1 else play.other_parts
         if state is State.DELIVRD:
             self._show(submit, part, provider_id)
@@ -144,11 +143,11 @@ class SmscSimulator:
             return [receipt(submit, provider_id, state)] * play.receipts
         return []
 
-    def _show(self, submit: smpp.SubmitSm, part: handset.Part, provider_id: str) -> None:
+    def _show(self, submit: smpp.SubmitSm, part: Part, provider_id: str) -> None:
         joined = self._joiner.add(submit.destination_addr, submit.source_addr, part, provider_id)
         if joined:
             payload, ids = joined
-            shown = handset.show(submit.data_coding, part.port, payload)
+            shown = handset.show(submit.data_coding, part, payload, smpp.DEST_ADDR_SUBUNIT in submit.tlvs)
             self._record.received("sms", submit.destination_addr, submit.source_addr, shown, ids)
 
 
@@ -285,6 +284,8 @@ class Session(asyncio.Protocol):
                 self.flush()
                 self._transport.close()
                 self._unbind()
+            case smpp.DataSm():
+                self._say(smpp.GenericNack(sequence=pdu.sequence, status=RINVCMDID))
             case smpp.Malformed() | smpp.Other() if not pdu.command_id & smpp.RESPONSE:
                 status = RINVCMDLEN if isinstance(pdu, smpp.Malformed) else RINVCMDID
                 self._say(smpp.GenericNack(sequence=pdu.sequence, status=status))

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 HEADER = struct.Struct(">IIII")  # command_length with itself, command_id, command_status, sequence_number
 MAX_LENGTH = 0x10000
@@ -18,12 +19,21 @@ MAX_SEQUENCE = 0x7FFFFFFF
 RESPONSE = 0x80000000  # this bit of a command_id makes it a response
 INTERFACE_VERSION = 0x34
 
-# TLV tags (3.4 section 5.3.2)
-SC_INTERFACE_VERSION = 0x0210
+# TLV tags (3.4 section 5.3.2; congestion_state is of 5.0)
+DEST_ADDR_SUBUNIT = 0x0005
 RECEIPTED_MESSAGE_ID = 0x001E
+USER_MESSAGE_REFERENCE = 0x0204
+SOURCE_PORT = 0x020A
+DESTINATION_PORT = 0x020B
+SAR_MSG_REF_NUM = 0x020C
+SAR_TOTAL_SEGMENTS = 0x020E
+SAR_SEGMENT_SEQNUM = 0x020F
+SC_INTERFACE_VERSION = 0x0210
 NETWORK_ERROR_CODE = 0x0423
 MESSAGE_PAYLOAD = 0x0424
+DELIVERY_FAILURE_REASON = 0x0425
 MESSAGE_STATE = 0x0427
+CONGESTION_STATE = 0x0428
 
 # esm_class (3.4 section 5.2.12)
 ESM_TYPE = 0x3C  # the bits that tell what a deliver_sm is
@@ -72,6 +82,16 @@ class BindResp(Response, frozen=True, kw_only=True):
     sc_interface_version: int | None = None  # TLV; None: the peer did not say
 
 
+class Outbind(Pdu, frozen=True, kw_only=True):
+    """The SMSC has opened the connection and asks to be bound to (3.4 section 4.1.7)."""
+
+    system_id: str = ""  # of the SMSC, as the password is
+    password: str = ""
+
+    def __repr__(self) -> str:
+        return f"Outbind(sequence={self.sequence}, system_id={self.system_id!r})"
+
+
 class Unbind(Pdu, frozen=True, kw_only=True):
     pass
 
@@ -92,7 +112,7 @@ class GenericNack(Response, frozen=True, kw_only=True):
     pass
 
 
-class _Sm(Pdu, frozen=True, kw_only=True):
+class _Addressed(Pdu, frozen=True, kw_only=True):
     service_type: str = ""
     source_addr_ton: int = 0
     source_addr_npi: int = 0
@@ -101,16 +121,23 @@ class _Sm(Pdu, frozen=True, kw_only=True):
     dest_addr_npi: int = 0
     destination_addr: str = ""
     esm_class: int = 0
+    registered_delivery: int = 0
+    data_coding: int = 0
+    tlvs: dict[int, bytes] = {}
+
+
+class DataSm(_Addressed, frozen=True, kw_only=True):
+    """A short message or a receipt whose text is in the TLV MESSAGE_PAYLOAD (3.4 section 4.7)."""
+
+
+class _Sm(_Addressed, frozen=True, kw_only=True):
     protocol_id: int = 0
     priority_flag: int = 0
     schedule_delivery_time: str = ""
     validity_period: str = ""
-    registered_delivery: int = 0
     replace_if_present: int = 0
-    data_coding: int = 0
     sm_default_msg_id: int = 0
     short_message: bytes = b""  # at most 254 octets
-    tlvs: dict[int, bytes] = {}
 
 
 class SubmitSm(_Sm, frozen=True, kw_only=True):
@@ -121,12 +148,21 @@ class DeliverSm(_Sm, frozen=True, kw_only=True):
     pass
 
 
-class SubmitSmResp(Response, frozen=True, kw_only=True):
+class _SmResp(Response, frozen=True, kw_only=True):
     message_id: str = ""
+    tlvs: dict[int, bytes] = {}
 
 
-class DeliverSmResp(Response, frozen=True, kw_only=True):
-    message_id: str = ""
+class SubmitSmResp(_SmResp, frozen=True, kw_only=True):
+    pass
+
+
+class DeliverSmResp(_SmResp, frozen=True, kw_only=True):
+    pass
+
+
+class DataSmResp(_SmResp, frozen=True, kw_only=True):
+    pass
 
 
 class Other(Response, frozen=True, kw_only=True):
@@ -161,15 +197,18 @@ def encode(pdu: Pdu, sequence: int | None = None) -> bytes:
     """The PDU as it goes on the wire, under the given sequence number or else its own.
 
     Raises ValueError when a field does not fit: a character outside Latin-1 or NUL in a C-octet string,
-    a number over one octet, more than 255 octets of short_message.
+    a number over its octets, more than 255 octets of short_message, more than MAX_LENGTH octets in all.
     """
     command_id, write = _WRITERS[type(pdu)] if type(pdu) in _WRITERS else _writer(pdu)
+    number = pdu.sequence if sequence is None else sequence
     try:
         body = write(pdu)
-    except OverflowError as error:
+        header = HEADER.pack(16 + len(body), command_id, getattr(pdu, "status", 0), number)
+    except (OverflowError, struct.error) as error:
         raise ValueError(str(error)) from error
-    number = pdu.sequence if sequence is None else sequence
-    return HEADER.pack(16 + len(body), command_id, getattr(pdu, "status", 0), number) + body
+    if len(body) > MAX_LENGTH - HEADER.size:
+        raise ValueError(f"a body of {len(body)} octets")
+    return header + body
 
 
 def _writer(pdu: Pdu) -> tuple[int, Callable[[Any], bytes]]:
@@ -191,22 +230,21 @@ def _tlvs(tlvs: dict[int, bytes]) -> bytes:
     return b"".join(struct.pack(">HH", tag, len(value)) + value for tag, value in tlvs.items())
 
 
-def _write_bind(pdu: Bind) -> bytes:
-    return b"%b\0%b\0%b\0%c%c%c%b\0" % (
-        _text(pdu.system_id),
-        _text(pdu.password),
-        _text(pdu.system_type),
-        pdu.interface_version,
-        pdu.addr_ton,
-        pdu.addr_npi,
-        _text(pdu.address_range),
-    )
+def _write_fields(pdu: Bind | Outbind | DataSm) -> bytes:
+    """What is rare is written field by field: they stand in the order of the wire, after the sequence."""
+    return b"".join(map(_write_field, structs.astuple(pdu)[1:]))
+
+
+def _write_field(value: Any) -> bytes:
+    if isinstance(value, str):
+        return _text(value) + b"\0"
+    return bytes((value,)) if isinstance(value, int) else _tlvs(value)
 
 
 def _write_bind_resp(pdu: BindResp) -> bytes:
-    if pdu.status and not pdu.system_id:
-        return b""
     version = pdu.sc_interface_version
+    if pdu.status and not pdu.system_id and version is None:
+        return b""
     tlvs = {} if version is None else {SC_INTERFACE_VERSION: bytes([version])}
     return _text(pdu.system_id) + b"\0" + _tlvs(tlvs)
 
@@ -235,7 +273,9 @@ def _write_sm(pdu: _Sm) -> bytes:
     return body + _tlvs(pdu.tlvs) if pdu.tlvs else body
 
 
-def _write_message_id(pdu: SubmitSmResp | DeliverSmResp) -> bytes:
+def _write_sm_resp(pdu: _SmResp) -> bytes:
+    if pdu.tlvs:
+        return _text(pdu.message_id) + b"\0" + _tlvs(pdu.tlvs)
     return b"" if pdu.status and not pdu.message_id else _text(pdu.message_id) + b"\0"
 
 
@@ -244,17 +284,20 @@ def _write_nothing(_: Pdu) -> bytes:
 
 
 _WRITERS: dict[type[Pdu], tuple[int, Callable[[Any], bytes]]] = {
-    BindReceiver: (0x01, _write_bind),
-    BindTransmitter: (0x02, _write_bind),
+    BindReceiver: (0x01, _write_fields),
+    BindTransmitter: (0x02, _write_fields),
     SubmitSm: (0x04, _write_sm),
-    SubmitSmResp: (0x04 | RESPONSE, _write_message_id),
+    SubmitSmResp: (0x04 | RESPONSE, _write_sm_resp),
     DeliverSm: (0x05, _write_sm),
-    DeliverSmResp: (0x05 | RESPONSE, _write_message_id),
+    DeliverSmResp: (0x05 | RESPONSE, _write_sm_resp),
     Unbind: (0x06, _write_nothing),
     UnbindResp: (0x06 | RESPONSE, _write_nothing),
-    BindTransceiver: (0x09, _write_bind),
+    BindTransceiver: (0x09, _write_fields),
+    Outbind: (0x0B, _write_fields),
     EnquireLink: (0x15, _write_nothing),
     EnquireLinkResp: (0x15 | RESPONSE, _write_nothing),
+    DataSm: (0x103, _write_fields),
+    DataSmResp: (0x103 | RESPONSE, _write_sm_resp),
     GenericNack: (RESPONSE, _write_nothing),
 }
 
@@ -268,6 +311,11 @@ class Stream:
     def __init__(self) -> None:
         self._rest = bytearray()
         self._wanted = HEADER.size  # octets without which nothing more can be read
+
+    @property
+    def unread(self) -> bytes:
+        """What has come of a PDU that is not whole."""
+        return bytes(self._rest)
 
     def feed(self, data: bytes) -> list[Pdu]:
         """Take bytes; give the PDUs that are whole now. Raises BadLength: feed nothing after it."""
@@ -310,12 +358,13 @@ def _read_text(body: bytes, at: int) -> tuple[str, int]:
     return body[at:end].decode("latin-1"), end + 1
 
 
-def _read_last_text(body: bytes) -> tuple[str, int]:
-    """A C-octet string that some peers leave out or do not end: then it is all there is."""
-    return _read_text(body, 0) if 0 in body else (body.decode("latin-1"), len(body))
+def _read_only_text(body: bytes) -> tuple[str, bytes]:
+    """A C-octet string and what follows it; some peers leave it out or do not end it: then it is all."""
+    text, _, rest = body.partition(b"\0")
+    return text.decode("latin-1"), rest
 
 
-def _read_tlvs(body: bytes, at: int) -> dict[int, bytes]:
+def _read_tlvs(body: bytes, at: int = 0) -> dict[int, bytes]:
     """The TLVs from `at` on; one that is cut off ends them, for what stands before it still counts."""
     tlvs = {}
     while at + 4 <= len(body):
@@ -327,29 +376,29 @@ def _read_tlvs(body: bytes, at: int) -> dict[int, bytes]:
     return tlvs
 
 
-def _reads_bind(kind: type[Bind]) -> Reader:
+def _reads_fields(kind: type[Pdu]) -> Reader:
+    """The reader to `_write_fields`."""
+    fields = [(field.name, field.type) for field in structs.fields(kind)[1:]]
+
     def read(body: bytes, status: int, sequence: int) -> Pdu:
-        system_id, at = _read_text(body, 0)
-        password, at = _read_text(body, at)
-        system_type, at = _read_text(body, at)
-        return kind(
-            sequence=sequence,
-            system_id=system_id,
-            password=password,
-            system_type=system_type,
-            interface_version=body[at],
-            addr_ton=body[at + 1],
-            addr_npi=body[at + 2],
-            address_range=_read_text(body, at + 3)[0],
-        )
+        values: dict[str, Any] = {}
+        at = 0
+        for name, wanted in fields:
+            if wanted is str:
+                values[name], at = _read_text(body, at)
+            elif wanted is int:
+                values[name], at = body[at], at + 1
+            else:
+                values[name] = _read_tlvs(body, at)
+        return kind(sequence=sequence, **values)
 
     return read
 
 
 def _reads_bind_resp(command: type[Bind]) -> Reader:
     def read(body: bytes, status: int, sequence: int) -> Pdu:
-        system_id, at = _read_last_text(body)
-        version = _read_tlvs(body, at).get(SC_INTERFACE_VERSION)
+        system_id, rest = _read_only_text(body)
+        version = _read_tlvs(rest).get(SC_INTERFACE_VERSION)
         return BindResp(
             sequence=sequence,
             status=status,
@@ -397,10 +446,13 @@ def _reads_sm(kind: type[SubmitSm] | type[DeliverSm]) -> Reader:
     return read
 
 
-def _reads_message_id(kind: type[SubmitSmResp] | type[DeliverSmResp]) -> Reader:
-    return lambda body, status, sequence: kind(
-        sequence=sequence, status=status, message_id=_read_last_text(body)[0]
-    )
+def _reads_sm_resp(kind: type[_SmResp]) -> Reader:
+    def read(body: bytes, status: int, sequence: int) -> Pdu:
+        message_id, rest = _read_only_text(body)
+        tlvs = _read_tlvs(rest) if rest else {}
+        return kind(sequence=sequence, status=status, message_id=message_id, tlvs=tlvs)
+
+    return read
 
 
 def _reads_request(kind: type[Pdu]) -> Reader:
@@ -412,19 +464,22 @@ def _reads_response(kind: type[Response]) -> Reader:
 
 
 _READERS: dict[int, Reader] = {
-    0x01: _reads_bind(BindReceiver),
-    0x02: _reads_bind(BindTransmitter),
+    0x01: _reads_fields(BindReceiver),
+    0x02: _reads_fields(BindTransmitter),
     0x04: _reads_sm(SubmitSm),
     0x05: _reads_sm(DeliverSm),
     0x06: _reads_request(Unbind),
-    0x09: _reads_bind(BindTransceiver),
+    0x09: _reads_fields(BindTransceiver),
+    0x0B: _reads_fields(Outbind),
     0x15: _reads_request(EnquireLink),
+    0x103: _reads_fields(DataSm),
     0x01 | RESPONSE: _reads_bind_resp(BindReceiver),
     0x02 | RESPONSE: _reads_bind_resp(BindTransmitter),
-    0x04 | RESPONSE: _reads_message_id(SubmitSmResp),
-    0x05 | RESPONSE: _reads_message_id(DeliverSmResp),
+    0x04 | RESPONSE: _reads_sm_resp(SubmitSmResp),
+    0x05 | RESPONSE: _reads_sm_resp(DeliverSmResp),
     0x06 | RESPONSE: _reads_response(UnbindResp),
     0x09 | RESPONSE: _reads_bind_resp(BindTransceiver),
     0x15 | RESPONSE: _reads_response(EnquireLinkResp),
+    0x103 | RESPONSE: _reads_sm_resp(DataSmResp),
     RESPONSE: _reads_response(GenericNack),
 }

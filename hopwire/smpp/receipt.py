@@ -2,6 +2,7 @@
 
 Rule 1: a TLV outranks the text; the text is read whatever its order, case and completeness.
 Rule 2: a state that is not known to be final is progress; our own timer ends such a message.
+Rule 3: `sub`, `dlvrd` and the dates are not looked at: what SMSCs write there beside DELIVRD may be anything.
 """
 
 import re
@@ -21,30 +22,32 @@ class ReceiptText(Noun, frozen=True, kw_only=True):
     raw: str
 
 
+# What is not here, ENROUTE, ACCEPTD and UNKNOWN or a vendor's BUFFRED and ACKED, is progress.
 OUTCOMES = {
-    "SCHEDULED": Outcome.PROGRESS,
-    "ENROUTE": Outcome.PROGRESS,
-    "ACCEPTD": Outcome.PROGRESS,
-    "ACCEPTED": Outcome.PROGRESS,
-    "UNKNOWN": Outcome.PROGRESS,
     "DELIVRD": Outcome.DELIVERED,
     "DELIVERED": Outcome.DELIVERED,
+    "DELIVER": Outcome.DELIVERED,  # cut to the seven letters of appendix B, as some cut every word
     "SEEN": Outcome.SEEN,
     "READ": Outcome.SEEN,
     "EXPIRED": Outcome.EXPIRED,
     "DELETED": Outcome.FAILED,
+    "CANCELED": Outcome.FAILED,
+    "CANCELLED": Outcome.FAILED,
     "UNDELIV": Outcome.FAILED,
     "UNDELIVERABLE": Outcome.FAILED,
     "UNDELIVERED": Outcome.FAILED,
+    "UNDELIVRD": Outcome.FAILED,
     "REJECTD": Outcome.FAILED,
     "REJECTED": Outcome.FAILED,
+    "REJECTE": Outcome.FAILED,
     "FAILED": Outcome.FAILED,
+    "BLOCKED": Outcome.FAILED,
     "SKIPPED": Outcome.FAILED,
 }
 
-# message_state, 3.4 section 5.2.28; SCHEDULED and SKIPPED are of 5.0
+# message_state, 3.4 section 5.2.28; SKIPPED is of 5.0. 0 is SCHEDULED there, with others a TLV not filled in.
 WORDS = (
-    "SCHEDULED",
+    "",
     "ENROUTE",
     "DELIVRD",
     "EXPIRED",
@@ -58,10 +61,14 @@ WORDS = (
 
 NO_SUCH_NUMBER = {"1", "9"}  # MAP: unknown subscriber, illegal subscriber
 GSM = 3  # network type of network_error_code
-UCS2 = 0x08
 
-FIELD = re.compile(r"(?<![a-z0-9_])(id|stat|err):[ ]*([^\s:]+)(?!\S)", re.IGNORECASE)
-UNMARKED = re.compile(r"id:\S+ .*stat:", re.IGNORECASE | re.DOTALL)
+# A value may be quoted and is not the name of the field after it, as it would be where a field is left empty.
+FIELD = re.compile(
+    r"""(?<![a-z0-9_])(id|stat|err)\s*:\s*["']?(?!(?:(?:submit|done)\s)?\w+\s*:)([^\s:,;"']+)(?![^\s,;"'])""",
+    re.IGNORECASE,
+)
+TEXT = re.compile(r"\btext\s*:", re.IGNORECASE)
+UNMARKED = re.compile(r"\s*id\s*:\s*\S+\s.*stat\s*:\s*[a-z]", re.IGNORECASE | re.DOTALL)
 
 
 def parse(deliver_sm: DeliverSm) -> ReceiptText | None:
@@ -72,39 +79,45 @@ def parse(deliver_sm: DeliverSm) -> ReceiptText | None:
     fields = _fields(text)
     word = _state(deliver_sm.tlvs) or fields.get("stat", "").upper()
     err = _network_error(deliver_sm.tlvs) or fields.get("err", "")
+    number = err.lower().removeprefix("0x").lstrip("0")
     return ReceiptText(
         provider_id=_receipted_id(deliver_sm.tlvs) or fields.get("id", ""),
         outcome=_outcome(deliver_sm.esm_class, word),
-        code=f"{word} {err}".strip() if err.strip("0") else word,
-        fault=Fault.NUMBER if err.lstrip("0") in NO_SUCH_NUMBER else Fault.RECIPIENT,
+        code=f"{word} {err}".strip() if number else word,
+        fault=Fault.NUMBER if number in NO_SUCH_NUMBER else Fault.RECIPIENT,
         raw=_raw(deliver_sm.tlvs, text),
     )
 
 
-def key(provider_id: str) -> str:
-    """The form in which the id in an answer and the id in its receipt are compared.
-
-    SMSCs change the case between the two and add or drop leading zeros.
-    """
-    return provider_id.lower().lstrip("0") or provider_id[:1]
-
-
 def _text(deliver_sm: DeliverSm) -> str:
     octets = deliver_sm.short_message or deliver_sm.tlvs.get(pdu.MESSAGE_PAYLOAD, b"")
-    wide = deliver_sm.data_coding == UCS2 and b"\0" in octets  # some send ASCII and call it UCS-2
-    return octets.decode("utf-16-be" if wide else "latin-1", "replace")
+    return octets.decode(_encoding(octets), "replace").replace("\0", "")
+
+
+def _encoding(octets: bytes) -> str:
+    """A receipt begins with ASCII; how wide it is shows there, and not in what data_coding says of it."""
+    match list(octets[:2]):
+        case [0xFE, 0xFF] | [0xFF, 0xFE]:
+            return "utf-16"
+        case [0, letter] if letter >= 0x20:
+            return "utf-16-be"
+        case [letter, 0] if letter >= 0x20:
+            return "utf-16-le"
+        case _:
+            return "latin-1"
 
 
 def _is_receipt(deliver_sm: DeliverSm, text: str) -> bool:
     kind = deliver_sm.esm_class & pdu.ESM_TYPE
     if kind:
-        return kind in {pdu.ESM_RECEIPT, pdu.ESM_INTERMEDIATE}
-    return pdu.RECEIPTED_MESSAGE_ID in deliver_sm.tlvs or UNMARKED.match(text) is not None
+        return kind == pdu.ESM_RECEIPT or kind & pdu.ESM_INTERMEDIATE != 0
+    told = deliver_sm.tlvs.keys() & {pdu.RECEIPTED_MESSAGE_ID, pdu.MESSAGE_STATE}
+    return bool(told) or UNMARKED.match(text) is not None
 
 
 def _fields(text: str) -> dict[str, str]:
     """The first id, stat and err; the part after "text:" is the message's own and is not looked at."""
-    head = re.split(r"\btext:", text, maxsplit=1, flags=re.IGNORECASE)[0] or text
+    head = TEXT.split(text, maxsplit=1)[0] or text
     return {name.lower(): value for name, value in reversed(FIELD.findall(head))}
 
 
@@ -124,7 +137,7 @@ def _network_error(tlvs: dict[int, bytes]) -> str:
 
 
 def _outcome(esm_class: int, word: str) -> Outcome:
-    if esm_class & pdu.ESM_TYPE == pdu.ESM_INTERMEDIATE:
+    if esm_class & pdu.ESM_INTERMEDIATE:
         return Outcome.PROGRESS
     return OUTCOMES.get(word, Outcome.PROGRESS)
 

@@ -14,19 +14,22 @@ from itertools import islice
 from hopwire import delivery as life
 from hopwire import metrics
 from hopwire.delivery import advance
-from hopwire.errors import ApiError, NotEnoughMoney
+from hopwire.errors import ApiError, NotEnoughMoney, RecipientOptedOut
 from hopwire.model import Handover, Receipt, Status, Taken
 from hopwire.store.engine import Engine, Row, Tx
+from hopwire.store.receipts import RECEIPTS_KEPT_MS, Change, Found, attribute, before_answer, find, note
 from hopwire.store.rows import (
     Kept,
     KeptReceipt,
     Order,
     Overview,
-    Place,
     Standing,
+    UnmatchedReceipt,
+    arrived,
     delivery_row,
-    handovers,
+    handover,
     kept_by_id,
+    kept_receipt,
     ledger_row,
     message_row,
     overview,
@@ -35,14 +38,12 @@ from hopwire.store.rows import (
     reported,
     reservation_rows,
     save_row,
+    unmatched_receipt,
 )
 
-__all__ = ["Change", "Order", "Overview", "Standing", "Store"]
+__all__ = ["RECEIPTS_KEPT_MS", "Change", "Order", "Overview", "Standing", "Store", "UnmatchedReceipt"]
 
 ID_BLOCK = 1000
-RECEIPTS_KEPT_MS = 72 * 3_600_000
-
-Change = tuple[int, life.Event]
 
 
 class Store:
@@ -71,19 +72,19 @@ class Store:
     async def admit(self, orders: Sequence[Order]) -> list[int | ApiError]:
         """Take the money, keep the messages and make them due: each of them whole or not at all.
 
-        Answers the new id, or `NotEnoughMoney`, for each order.
+        Answers the new id, `RecipientOptedOut` or `NotEnoughMoney`, for each order.
         """
         ids = await self._take_ids(len(orders))
 
         def work(tx: Tx) -> list[int | ApiError]:
-            funded = _fund(tx, orders)
-            taken = [(i, order) for i, order, paid in zip(ids, orders, funded, strict=True) if paid]
+            refused = _refused(tx, orders)
+            taken = [(i, order) for i, order, no in zip(ids, orders, refused, strict=True) if no is None]
             tx.many("create_message", [message_row(*one) for one in taken])
             tx.many("create_delivery", [delivery_row(*one) for one in taken])
             tx.many("create_ledger_entry", [row for one in taken for row in reservation_rows(*one)])
             if taken:
                 tx.wake()
-            return [i if paid else NotEnoughMoney() for i, paid in zip(ids, funded, strict=True)]
+            return [i if no is None else no for i, no in zip(ids, refused, strict=True)]
 
         return await self.engine.write(work)
 
@@ -100,20 +101,18 @@ class Store:
     # ---- delivery
 
     async def claim(self, connector: str, worker: str, n: int, lease_ms: int, now: int) -> list[Handover]:
-        """About `n` parts of messages that are due on the connector, kept as SENDING by this worker.
-
-        A message is taken whole, so the last one may go over `n`.
+        """At most `n` parts that are due on the connector, one of a message, kept as SENDING by this worker.
 
         They must be answered for before the lease ends; after it they count as lost on the wire.
         """
 
         def work(tx: Tx) -> list[Handover]:
-            due = _about(n, kept_by_id(tx.all("claim", connector=connector, now=now, n=n)))
+            due = kept_by_id(tx.all("claim", connector=connector, worker=worker, now=now, n=n))
             kept = {i: one._replace(worker=worker) for i, one in due.items()}
             actions = self._apply(tx, kept, [(i, life.Begin(lease_ms)) for i in kept], now)
             submits = [(i, action) for i, action in actions if isinstance(action, life.Submit)]
             contents = {row[0]: row for row in tx.all("load_messages", ids=[i for i, _ in submits])}
-            return [h for i, submit in submits for h in handovers(kept[i], contents[i], submit)]
+            return [handover(kept[i], contents[i], submit) for i, submit in submits]
 
         return await self.engine.write(work)
 
@@ -123,8 +122,7 @@ class Store:
         def work(tx: Tx) -> None:
             kept = _load(tx, (i for i, _ in changes))
             happened = [change for change in changes if change[0] in kept]
-            waited = _report(tx, _waiting(tx, _told(kept, happened)))
-            self._apply(tx, kept, [*happened, *waited], now)
+            self._apply(tx, kept, [*happened, *before_answer(tx, kept, happened)], now)
 
         await self.engine.write(work)
         return [None] * len(changes)
@@ -161,21 +159,27 @@ class Store:
 
     # ---- receipts
 
-    async def keep_receipts(self, receipts: Sequence[Receipt], now: int) -> list[None]:
-        """Keep them as they came, and let those happen whose message is known."""
+    async def keep_receipts(self, receipts: Sequence[Receipt], now: int) -> list[str | None]:
+        """Keep them as they came, and let those happen whose message is known.
 
-        def work(tx: Tx) -> None:
-            found = _find(tx, receipts)
-            places = [found.get(_key(r)) for r in receipts]
-            both = list(zip(receipts, places, strict=True))
-            tx.many("create_receipt", [receipt_row(r, place, now) for r, place in both])
-            kept = _load(tx, (place.message_id for place in found.values()))
-            self._apply(tx, kept, [reported(place, r) for r, place in both if place], now)
+        Answers, for each, the provider's id under which its message was found.
+        """
+        came = [arrived(r, now) for r in receipts]
 
-        await self.engine.write(work)
+        def work(tx: Tx) -> list[Found | None]:
+            found = find(tx, came)
+            ids = [one.place.message_id if one else None for one in found]
+            rows = [receipt_row(r, told.raw, i) for r, told, i in zip(came, receipts, ids, strict=True)]
+            tx.many("create_receipt", rows)
+            kept = _load(tx, (i for i in ids if i is not None))
+            changes = [reported(one.place, r) for one, r in zip(found, came, strict=True) if one]
+            self._apply(tx, kept, changes, now)
+            return found
+
+        found = await self.engine.write(work)
         for receipt in receipts:
             metrics.RECEIPTS.labels(receipt.connector, receipt.outcome.name.lower()).inc()
-        return [None] * len(receipts)
+        return [one.provider_id if one else None for one in found]
 
     async def match_receipts(self, n: int, now: int) -> int:
         """Look again for the messages of the next `n` receipts that found none; how many were found.
@@ -186,7 +190,7 @@ class Store:
 
         def work(tx: Tx) -> tuple[list[KeptReceipt], int]:
             at, last = max(self._looked_at, (now - RECEIPTS_KEPT_MS, 0))
-            waiting = [KeptReceipt(*row) for row in tx.all("unmatched_receipts", at=at, id=last, n=n)]
+            waiting = [kept_receipt(row) for row in tx.all("unmatched_receipts", at=at, id=last, n=n)]
             return waiting, self._match(tx, waiting, now) if waiting else 0
 
         waiting, matched = await self.engine.write(work)
@@ -198,6 +202,11 @@ class Store:
         return await self.engine.write(
             lambda tx: tx.run("forget_unmatched_receipts", before=now - RECEIPTS_KEPT_MS)
         )
+
+    async def unmatched(self, n: int, connector: str = "") -> list[UnmatchedReceipt]:
+        """The newest receipts that have found no message, newest first; of one connector, or all."""
+        rows = await self.engine.read(lambda tx: tx.all("list_unmatched_receipts", connector=connector, n=n))
+        return [unmatched_receipt(row) for row in rows]
 
     # ---- questions
 
@@ -249,29 +258,17 @@ class Store:
             tx.wake()
         return actions
 
-    def _match(self, tx: Tx, receipts: Sequence[KeptReceipt], now: int) -> int:
-        found = _find(tx, receipts)
-        lost = [r.recipient for r in receipts if r.recipient and _key(r) not in found]
-        in_doubt = {row[0] for row in tx.all("in_doubt_to", recipients=sorted(set(lost)))} if lost else set()
-        kept = _load(tx, {place.message_id for place in found.values()} | in_doubt)
-        learned, pairs = _attribute(receipts, found, [kept[i] for i in in_doubt])
-        self._apply(tx, kept, [*learned, *_report(tx, pairs)], now)
+    def _match(self, tx: Tx, waiting: Sequence[KeptReceipt], now: int) -> int:
+        found = find(tx, waiting)
+        lost = {r.recipient for r, one in zip(waiting, found, strict=True) if r.recipient and one is None}
+        in_doubt = {row[0] for row in tx.all("in_doubt_to", recipients=sorted(lost))} if lost else set()
+        kept = _load(tx, {one.place.message_id for one in found if one} | in_doubt)
+        learned, pairs = attribute(waiting, found, [kept[i] for i in in_doubt])
+        self._apply(tx, kept, [*learned, *note(tx, pairs)], now)
         return len(pairs)
 
 
-# ---- which message is meant
-
-
-def _about(n: int, kept: dict[int, Kept]) -> dict[int, Kept]:
-    """The first messages, up to the one with which they reach `n` parts."""
-    taken: dict[int, Kept] = {}
-    parts = 0
-    for i, one in kept.items():
-        if parts >= n:
-            break
-        parts += len(one.delivery.rungs[one.delivery.at].parts)
-        taken[i] = one
-    return taken
+# ---- reading
 
 
 def _load(tx: Tx, ids: Iterable[int]) -> dict[int, Kept]:
@@ -290,82 +287,6 @@ def _handle(one: Kept, event: life.Event) -> list[Row]:
             return []
 
 
-Key = tuple[str, str]  # connector, provider's id
-
-
-def _key(r: Receipt | KeptReceipt) -> Key:
-    return r.connector, plain_id(r.provider_id)
-
-
-def _find(tx: Tx, receipts: Sequence[Receipt | KeptReceipt]) -> dict[Key, Place]:
-    """Where receipts belong, by the provider's id; of several the youngest message."""
-    wanted = {_key(r) for r in receipts if r.provider_id}
-    rows = tx.all("find_handles", provider_ids=sorted({provider_id for _, provider_id in wanted}))
-    places = {(connector, provider_id): Place(*place) for provider_id, connector, *place in rows}
-    return {key: place for key, place in places.items() if key in wanted}
-
-
-def _told(kept: dict[int, Kept], changes: Iterable[Change]) -> dict[Key, Place]:
-    """The places of the provider's ids that these answers tell."""
-    return {
-        (kept[i].delivery.rungs[event.step].plan.connector, plain_id(event.answer.provider_id)): Place(
-            i, event.step, event.part
-        )
-        for i, event in changes
-        if isinstance(event, life.Answered) and isinstance(event.answer, Taken) and event.answer.provider_id
-    }
-
-
-def _waiting(tx: Tx, told: dict[Key, Place]) -> list[tuple[KeptReceipt, Place]]:
-    """Receipts that came before the answer which told their id."""
-    ids = sorted({provider_id for _, provider_id in told})
-    rows = tx.all("unmatched_receipts_for", provider_ids=ids) if ids else []
-    receipts = [KeptReceipt(*row) for row in rows]
-    return [(r, told[_key(r)]) for r in receipts if _key(r) in told]
-
-
-def _report(tx: Tx, pairs: Sequence[tuple[KeptReceipt, Place]]) -> list[Change]:
-    """Note that these receipts have found their messages; what they change."""
-    tx.many("match_receipt", [(place.message_id, r.id) for r, place in pairs])
-    return [reported(place, r) for r, place in pairs]
-
-
-def _attribute(
-    receipts: Sequence[KeptReceipt], found: dict[Key, Place], in_doubt: Sequence[Kept]
-) -> tuple[list[Change], list[tuple[KeptReceipt, Place]]]:
-    """What is learned of parts in doubt, and which receipt belongs where; a part answers to one id."""
-    known = dict(found)
-    meant = set(found.values())
-    learned: list[Change] = []
-    pairs: list[tuple[KeptReceipt, Place]] = []
-    for r in receipts:
-        place = known.get(_key(r))
-        if place is None and (place := _oldest_lost(in_doubt, r, meant)) is not None:
-            meant.add(place)
-            learned.append((place.message_id, life.Answered(place.step, place.part, Taken(r.provider_id))))
-            if r.provider_id:
-                known[_key(r)] = place
-        if place is not None:
-            pairs.append((r, place))
-    return learned, pairs
-
-
-def _oldest_lost(in_doubt: Sequence[Kept], receipt: KeptReceipt, meant: set[Place]) -> Place | None:
-    """The oldest part whose answer was lost, if no part still waiting for its answer could be meant."""
-    parts = [
-        (rung.handed_at or 0, place, part.state)
-        for one in in_doubt
-        if one.recipient == receipt.recipient
-        for i, rung in enumerate(one.delivery.rungs)
-        if rung.plan.connector == receipt.connector and (rung.handed_at or 0) <= receipt.received_at
-        for j, part in enumerate(rung.parts)
-        if part.nameless and (place := Place(one.id, i, j)) not in meant
-    ]
-    if not parts or any(state is life.PartState.SENDING for *_, state in parts):
-        return None
-    return min(parts)[1]
-
-
 def _standings(tx: Tx, account_id: int, ids: Sequence[int]) -> dict[int, Standing]:
     rows = tx.all("statuses", account_id=account_id, ids=list(ids))
     return {i: Standing(Status(status), status_at) for i, status, status_at in rows}
@@ -374,18 +295,24 @@ def _standings(tx: Tx, account_id: int, ids: Sequence[int]) -> dict[int, Standin
 # ---- money
 
 
-def _fund(tx: Tx, orders: Sequence[Order]) -> list[bool]:
-    """Reserve for each order that its account can pay, in their order; which ones it could."""
+def _refused(tx: Tx, orders: Sequence[Order]) -> list[ApiError | None]:
+    """Reserve for each order that may be accepted, in their order; None for these, why not for the others."""
+    numbers = {order.request.recipient for order in orders}
+    stopped = set(tx.all("stopped_among", numbers=list(numbers)))
     left: dict[int, int] = dict(tx.all("lock_funds", ids=sorted({order.account.id for order in orders})))
     spent: dict[int, int] = defaultdict(int)
-    funded = []
+    refused: list[ApiError | None] = []
     for order in orders:
         account, price = order.account.id, order.price
-        paid = account in left and left[account] - spent[account] >= price
-        spent[account] += price if paid else 0
-        funded.append(paid)
+        if (account, order.request.recipient) in stopped:
+            refused.append(RecipientOptedOut())
+        elif account not in left or left[account] - spent[account] < price:
+            refused.append(NotEnoughMoney())
+        else:
+            spent[account] += price
+            refused.append(None)
     tx.many("reserve_funds", [(amount, i) for i, amount in sorted(spent.items()) if amount])
-    return funded
+    return refused
 
 
 def _move_money(tx: Tx, actions: Sequence[tuple[int, int, life.Action]], now: int) -> None:

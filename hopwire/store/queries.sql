@@ -24,6 +24,9 @@ SELECT id, balance - reserved + credit_limit FROM accounts WHERE id {in ids} ORD
 -- name: reserve_funds
 UPDATE accounts SET reserved = reserved + :amount WHERE id = :id
 
+-- name: stopped_among
+SELECT account_id, number FROM stop_list WHERE number {in numbers}
+
 -- name: create_message
 INSERT INTO messages (id, account_id, accepted_at, send_at, recipient, transactional,
                       sms_sender, sms, viber_sender, viber)
@@ -40,9 +43,11 @@ VALUES (:id, :account_id, :recipient, :status, :status_at, :connector, :due_at, 
 
 -- name: claim
 -- Selected and locked here, updated by id later in the same transaction: an UPDATE over a sub-select may be
--- planned by PostgreSQL as a loop that locks more rows than the limit.
+-- planned by PostgreSQL as a loop that locks more rows than the limit. A message that has begun is left to its
+-- worker for half a minute, so that its parts leave over one session.
 SELECT id, account_id, recipient, status_at, worker, state FROM deliveries
- WHERE connector = :connector AND due_at <= :now ORDER BY due_at, id LIMIT :n {skip_locked}
+ WHERE connector = :connector AND due_at <= :now AND (worker IN ('', :worker) OR status_at <= :now - 30000)
+ ORDER BY due_at, id LIMIT :n {skip_locked}
 
 -- name: load_messages
 SELECT id, transactional, sms_sender, sms, viber_sender, viber FROM messages WHERE id {in ids}
@@ -74,21 +79,32 @@ VALUES (:provider_id, :connector, :message_id, :step, :part)
 SELECT provider_id, connector, message_id, step, part FROM handles
  WHERE provider_id {in provider_ids} ORDER BY message_id, step, part
 
+-- name: find_spellings
+-- The delivery is looked up for the rows that are told alone; a join might be planned over all messages.
+SELECT provider_id, connector, message_id, step, part,
+       (SELECT recipient FROM deliveries WHERE deliveries.id = handles.message_id),
+       (SELECT state FROM deliveries WHERE deliveries.id = handles.message_id)
+  FROM handles WHERE provider_id {in provider_ids} ORDER BY message_id DESC, step DESC, part DESC
+
 -- ---- receipts
 
 -- name: create_receipt
-INSERT INTO receipts (received_at, connector, provider_id, recipient, outcome, code, fault, raw, message_id)
-VALUES (:received_at, :connector, :provider_id, :recipient, :outcome, :code, :fault, :raw, :message_id)
+INSERT INTO receipts (received_at, connector, provider_id, recipient, outcome, code, fault, also, raw, message_id)
+VALUES (:received_at, :connector, :provider_id, :recipient, :outcome, :code, :fault, :also, :raw, :message_id)
 
 -- name: unmatched_receipts_for
 -- One that another worker is looking at is passed over: `match_receipts` will meet it again.
-SELECT id, received_at, connector, provider_id, recipient, outcome, code, fault FROM receipts
+SELECT id, received_at, connector, provider_id, recipient, outcome, code, fault, also FROM receipts
  WHERE provider_id {in provider_ids} AND message_id IS NULL ORDER BY id {skip_locked}
 
 -- name: unmatched_receipts
-SELECT id, received_at, connector, provider_id, recipient, outcome, code, fault FROM receipts
+SELECT id, received_at, connector, provider_id, recipient, outcome, code, fault, also FROM receipts
  WHERE message_id IS NULL AND (received_at, id) > (:at, :id)
  ORDER BY received_at, id LIMIT :n {skip_locked}
+
+-- name: list_unmatched_receipts
+SELECT received_at, connector, provider_id, recipient, outcome, code, raw FROM receipts
+ WHERE message_id IS NULL AND :connector IN ('', connector) ORDER BY received_at DESC, id DESC LIMIT :n
 
 -- name: match_receipt
 UPDATE receipts SET message_id = :message_id WHERE id = :id
@@ -185,6 +201,93 @@ SELECT value FROM counters WHERE name = 'directory'
 -- name: raise_directory_version
 UPDATE counters SET value = value + 1 WHERE name = 'directory'
 
+-- ---- what comes in
+
+-- name: hold_incoming
+SELECT value FROM counters WHERE name = 'incoming' {for_update}
+
+-- name: parts_from
+SELECT sender, recipient, connector, reference, parts, part, since, joined, data_coding, national,
+       payload
+  FROM incoming_parts WHERE sender {in senders}
+
+-- name: old_parts
+SELECT sender, recipient, connector, reference, parts, part, since, joined, data_coding, national,
+       payload
+  FROM incoming_parts WHERE since < :before ORDER BY since
+
+-- name: create_part
+INSERT INTO incoming_parts (sender, recipient, connector, reference, parts, part, since, joined, data_coding,
+                            national, payload)
+VALUES (:sender, :recipient, :connector, :reference, :parts, :part, :since, :joined, :data_coding,
+        :national, :payload)
+
+-- name: forget_parts
+DELETE FROM incoming_parts
+ WHERE sender = :sender AND recipient = :recipient AND connector = :connector AND reference = :reference
+   AND parts = :parts
+
+-- name: forget_old_parts
+DELETE FROM incoming_parts WHERE since < :before
+
+-- name: create_incoming
+INSERT INTO inbox (received_at, connector, sender, recipient, text, account_id)
+VALUES (:received_at, :connector, :sender, :recipient, :text, :account_id)
+
+-- name: latest_incoming
+SELECT id, received_at, connector, sender, recipient, text, account_id FROM inbox ORDER BY id DESC LIMIT :n
+
+-- name: latest_incoming_of
+SELECT id, received_at, connector, sender, recipient, text, account_id FROM inbox
+ WHERE account_id = :account_id ORDER BY id DESC LIMIT :n
+
+-- name: own_number
+INSERT INTO numbers (number, account_id) VALUES (:number, :account_id) ON CONFLICT DO NOTHING
+
+-- name: disown_number
+DELETE FROM numbers WHERE number = :number
+
+-- name: own_numbers
+SELECT number, account_id FROM numbers ORDER BY number
+
+-- name: owners
+SELECT number, account_id FROM numbers WHERE number {in numbers}
+
+-- name: stop
+INSERT INTO stop_list (account_id, number, at, note) VALUES (:account_id, :number, :at, :note)
+ON CONFLICT DO NOTHING
+
+-- name: unstop
+DELETE FROM stop_list WHERE account_id = :account_id AND number = :number
+
+-- name: stopped
+SELECT number, at, note FROM stop_list WHERE account_id = :account_id ORDER BY at DESC, number LIMIT :n
+
+-- ---- connectors
+
+-- name: pause_connector
+INSERT INTO connectors (name, paused, changed_at) VALUES (:name, :paused, :now)
+ON CONFLICT (name) DO UPDATE SET paused = excluded.paused, changed_at = excluded.changed_at
+
+-- name: trace_connector
+INSERT INTO connectors (name, paused, trace, changed_at) VALUES (:name, 0, :trace, :now)
+ON CONFLICT (name) DO UPDATE SET trace = excluded.trace, changed_at = excluded.changed_at
+
+-- name: connector_orders
+SELECT name, paused, trace FROM connectors
+
+-- name: create_connector_state
+INSERT INTO connector_states (connector, worker, at, state) VALUES (:connector, :worker, :at, :state)
+
+-- name: connector_states
+SELECT connector, worker, at, state FROM connector_states WHERE at >= :since ORDER BY connector, worker
+
+-- name: forget_states_of
+DELETE FROM connector_states WHERE worker = :worker
+
+-- name: forget_states
+DELETE FROM connector_states WHERE at < :before
+
 -- ---- fsck: each row returned is a fault
 
 -- name: fsck_balance
@@ -216,8 +319,10 @@ SELECT message_id, step,
 HAVING sum(CASE kind WHEN 'reserve' THEN amount ELSE 0 END) < sum(CASE kind WHEN 'reserve' THEN 0 ELSE amount END)
 
 -- name: fsck_stuck
--- Not final, and nothing will ever happen to it.
-SELECT id, status FROM deliveries WHERE status <= 2 AND due_at IS NULL AND timer_at IS NULL
+-- Not final, and nothing will ever happen to it; but what was sent where nobody reports has ended as sent.
+SELECT id, status FROM deliveries
+ WHERE status <= 2 AND due_at IS NULL AND timer_at IS NULL
+   AND NOT (status = 2 AND replace(state, '"none"', '') <> state)
 
 -- name: fsck_kept
 -- Final with nothing under way, and money still reserved.

@@ -16,11 +16,14 @@ from hopwire.model import (
     SmsContent,
     Status,
     ViberContent,
+    Writing,
 )
 from hopwire.store.engine import Row
 
+DEFAULT_WRITING = Writing()
 _encode = msgspec.json.Encoder().encode
 _decode_delivery = msgspec.json.Decoder(Delivery).decode
+_decode_ids = msgspec.json.Decoder(tuple[str, ...]).decode
 _decode_sms: msgspec.json.Decoder[SmsContent] = msgspec.json.Decoder(SmsContent)
 _decode_viber: msgspec.json.Decoder[ViberContent] = msgspec.json.Decoder(ViberContent)
 
@@ -60,6 +63,19 @@ class KeptReceipt(NamedTuple):
     outcome: int
     code: str
     fault: str
+    also: tuple[str, ...]  # other spellings of the id
+
+
+class UnmatchedReceipt(NamedTuple):
+    """What an operator is told of a receipt that has not found its message."""
+
+    received_at: int
+    connector: str
+    provider_id: str
+    recipient: str
+    outcome: Outcome
+    code: str
+    raw: str
 
 
 class Place(NamedTuple):
@@ -148,11 +164,16 @@ def save_row(one: Kept) -> Row:
     )  # fmt: skip
 
 
-def receipt_row(r: Receipt, place: Place | None, now: int) -> Row:
-    return (
-        now, r.connector, plain_id(r.provider_id), plain(r.recipient), int(r.outcome), plain(r.code),
-        str(r.fault), plain(r.raw), place.message_id if place else None,
+def arrived(r: Receipt, now: int) -> KeptReceipt:
+    """A receipt as it will be kept; it has no id yet."""
+    return KeptReceipt(
+        0, now, r.connector, plain_id(r.provider_id), plain(r.recipient), int(r.outcome), plain(r.code),
+        str(r.fault), tuple(map(plain_id, r.also)),
     )  # fmt: skip
+
+
+def receipt_row(r: KeptReceipt, raw: str, message_id: int | None) -> Row:
+    return (*r[1:8], _encode(r.also).decode() if r.also else "[]", plain(raw), message_id)
 
 
 def ledger_row(at: int, message_id: int, account_id: int, action: Charge | Release) -> Row:
@@ -168,30 +189,42 @@ def kept_by_id(rows: Iterable[Row]) -> dict[int, Kept]:
     return {row[0]: Kept._make((*row[:5], _decode_delivery(row[5]))) for row in rows}
 
 
-def handovers(one: Kept, message: Row, submit: Submit) -> list[Handover]:
-    """The parts that are to be submitted."""
+def handover(one: Kept, message: Row, submit: Submit) -> Handover:
+    """The part that is to be submitted."""
     _, transactional, sms_sender, sms, viber_sender, viber = message
     rung = one.delivery.rungs[submit.step]
     viber_step = rung.plan.channel == "viber"
     content = _decode_viber.decode(viber) if viber_step else _decode_sms.decode(sms)
-    return [
-        Handover(
-            message_id=one.id,
-            step=submit.step,
-            part=part,
-            parts=rung.plan.parts,
-            recipient=one.recipient,
-            sender=viber_sender if viber_step else sms_sender,
-            content=content,
-            lifetime_s=rung.plan.lifetime_s,
-            transactional=bool(transactional),
-            repeated=rung.parts[part].repeated,
-        )
-        for part in submit.parts
-    ]
+    return Handover(
+        message_id=one.id,
+        step=submit.step,
+        part=submit.part,
+        parts=rung.plan.parts,
+        recipient=one.recipient,
+        sender=viber_sender if viber_step else sms_sender,
+        content=content,
+        lifetime_s=rung.plan.lifetime_s,
+        transactional=bool(transactional),
+        repeated=rung.parts[submit.part].repeated,
+        writing=rung.plan.writing or DEFAULT_WRITING,
+        report=rung.plan.reports_on(submit.part),
+    )
 
 
-def reported(place: Place, r: Receipt | KeptReceipt) -> tuple[int, Reported]:
+def kept_receipt(row: Row) -> KeptReceipt:
+    return KeptReceipt._make((*row[:8], _decode_ids(row[8])))
+
+
+def unmatched_receipt(row: Row) -> UnmatchedReceipt:
+    return UnmatchedReceipt._make((*row[:4], Outcome(row[4]), *row[5:]))
+
+
+def rung_of(state: str, step: int) -> Rung:
+    """One step of a delivery that is kept as this."""
+    return _decode_delivery(state).rungs[step]
+
+
+def reported(place: Place, r: KeptReceipt) -> tuple[int, Reported]:
     """What a receipt changes."""
     return place.message_id, Reported(place.step, place.part, Outcome(r.outcome), r.code, Fault(r.fault))
 

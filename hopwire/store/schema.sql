@@ -11,7 +11,7 @@ CREATE TABLE meta (
 
 -- "message_id": the highest id given out in blocks. "directory": raised by every change to accounts, keys,
 -- sender names and prices, so that processes know when what they remember is old. "probe": written to find out
--- whether the store can be.
+-- whether the store can be. "incoming": its row is held by whoever joins parts of incoming messages.
 CREATE TABLE counters (
     name  TEXT PRIMARY KEY,
     value BIGINT NOT NULL
@@ -108,7 +108,8 @@ CREATE TABLE receipts (
     code        TEXT NOT NULL,
     fault       TEXT NOT NULL,
     raw         TEXT NOT NULL,
-    message_id  BIGINT                -- NULL: nobody knows yet what it belongs to
+    message_id  BIGINT,               -- NULL: nobody knows yet what it belongs to
+    also        TEXT NOT NULL DEFAULT '[]'  -- other spellings of the provider's id, a JSON list
 );
 CREATE INDEX receipts_unmatched ON receipts (provider_id) WHERE message_id IS NULL;
 CREATE INDEX receipts_waiting ON receipts (received_at, id) WHERE message_id IS NULL;
@@ -128,5 +129,66 @@ CREATE TABLE ledger (
 -- At most one reservation, charge and release for a step of a message: the database holds it, too.
 CREATE UNIQUE INDEX ledger_once ON ledger (message_id, step, kind) WHERE message_id IS NOT NULL;
 
-INSERT INTO counters (name, value) VALUES ('message_id', 0), ('directory', 0), ('probe', 0);
-INSERT INTO meta (name, value) VALUES ('schema_version', '1');
+-- Numbers and short codes of ours, without a plus: what comes to one belongs to the account.
+CREATE TABLE numbers (
+    number     TEXT PRIMARY KEY,
+    account_id BIGINT NOT NULL
+);
+
+-- Parts of incoming messages, and for a day those of messages that are whole: upstreams repeat what they were
+-- not answered for, and the last part alone would otherwise begin the message again.
+CREATE TABLE incoming_parts (
+    sender      TEXT NOT NULL,
+    recipient   TEXT NOT NULL,
+    connector   TEXT NOT NULL,
+    reference   BIGINT NOT NULL,
+    parts       SMALLINT NOT NULL,
+    part        SMALLINT NOT NULL,
+    since       BIGINT NOT NULL,      -- when the first part of the message came
+    joined      SMALLINT NOT NULL,    -- the message is in the inbox
+    data_coding SMALLINT NOT NULL,
+    national    SMALLINT NOT NULL,    -- single-shift table that the text is written with
+    payload     TEXT NOT NULL,        -- hexadecimal
+    PRIMARY KEY (sender, recipient, connector, reference, parts, part)
+);
+CREATE INDEX incoming_parts_since ON incoming_parts (since);
+
+CREATE TABLE inbox (
+    id          {serial},
+    received_at BIGINT NOT NULL,
+    connector   TEXT NOT NULL,
+    sender      TEXT NOT NULL,
+    recipient   TEXT NOT NULL,
+    text        TEXT NOT NULL,
+    account_id  BIGINT                -- NULL: nobody owned the number
+);
+CREATE INDEX inbox_account ON inbox (account_id, id);
+
+-- Who has asked an account for no more messages. Acceptance asks by the number alone: one look for each order.
+CREATE TABLE stop_list (
+    account_id BIGINT NOT NULL,
+    number     TEXT NOT NULL,
+    at         BIGINT NOT NULL,
+    note       TEXT NOT NULL,
+    PRIMARY KEY (account_id, number)
+);
+CREATE INDEX stop_list_number ON stop_list (number);
+
+-- What the operator has ordered of connectors, and what each worker process last told of them.
+CREATE TABLE connectors (
+    name       TEXT PRIMARY KEY,
+    paused     SMALLINT NOT NULL,
+    trace      TEXT,                  -- model.TraceOrder as JSON
+    changed_at BIGINT NOT NULL
+);
+
+CREATE TABLE connector_states (
+    connector TEXT NOT NULL,
+    worker    TEXT NOT NULL,
+    at        BIGINT NOT NULL,
+    state     TEXT NOT NULL,          -- model.ConnectorState as JSON
+    PRIMARY KEY (connector, worker)
+);
+
+INSERT INTO counters (name, value) VALUES ('message_id', 0), ('directory', 0), ('probe', 0), ('incoming', 0);
+INSERT INTO meta (name, value) VALUES ('schema_version', '2');

@@ -14,7 +14,7 @@ from hopwire.model import Receipt
 MAX_CALLBACK = 65_536
 
 Parse = Callable[[str, bytes], list[Receipt]]
-Keep = Callable[[Receipt], Awaitable[None]]
+Keep = Callable[[Receipt], Awaitable[object]]
 
 
 class Callbacks:

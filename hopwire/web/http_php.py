@@ -95,7 +95,7 @@ class HttpPhp:
 
     async def _send(self, call: Call, account: Account) -> Answer:
         now = now_ms()
-        message = request.send_request(call, account, now, self._limits)
+        message = request.send_request(call, account, now, self._limits.max_parts, self._admission.parts)
         message_id, parts = await self._admission.admit(account, message, now)
         return {"id": message_id, "sms_count": parts}
 

@@ -6,13 +6,13 @@ Rule 3: what the message cannot use is not checked: Viber's parameters without V
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
 
-from hopwire import config, errors, phone, sms
+from hopwire import errors, phone
 from hopwire.credentials import plain_login
 from hopwire.errors import ApiError
 from hopwire.model import (
@@ -30,6 +30,10 @@ from hopwire.model import (
 from hopwire.web import forms, php
 
 Fields = Mapping[bytes, bytes]
+Count = Callable[[str, SmsContent], int]
+"""Into how many SMS parts a content falls on its way to a number."""
+Fits = Callable[[SmsContent], None]
+"""Raises `TextTooLong`."""
 
 COMMANDS = frozenset((b"send", b"receive", b"delete", b"price", b"balance"))
 
@@ -97,7 +101,7 @@ def read(query: bytes, content_type: bytes, body: bytes) -> Call:
     return Call("encoded", hidden, _credentials(encoded), encoded)
 
 
-def send_request(call: Call, account: Account, now_ms: int, limits: config.Sms) -> SendRequest:
+def send_request(call: Call, account: Account, now_ms: int, max_parts: int, count: Count) -> SendRequest:
     """Check a `send`: the message that is asked for, or the `ApiError` of the first parameter that is wrong.
 
     Whether the account may use its senders and reach the number is not known here. A sender that is a phone
@@ -108,12 +112,17 @@ def send_request(call: Call, account: Account, now_ms: int, limits: config.Sms) 
     with_sms = not wants_viber or bool(wants_redirect)
     sender = _sms_sender(fields) if with_sms else ""
     number = recipient(call, account)
-    text = _message(fields, limits) if with_sms else ""
+
+    def fits(content: SmsContent) -> None:
+        if count(number.digits, content) > max_parts:
+            raise errors.TextTooLong
+
+    text = _message(fields, fits) if with_sms else ""
     _certain(wants_viber, errors.BadBooleanViber)
     viber = _viber(fields) if wants_viber else None
     _certain(wants_redirect, errors.BadBooleanViberSms)
     viber_content = _viber_content(fields, viber) if viber else None
-    link = _wap(fields, text, limits) if with_sms else None
+    link = _wap(fields, text, fits) if with_sms else None
     flash = _certain(_flag(fields, b"flash"), errors.BadBooleanFlash)
     return SendRequest(
         recipient=number.digits,
@@ -179,28 +188,23 @@ def _text(fields: Fields) -> str | None:
     return forms.text(fields, b"message") or forms.text(fields, b"text")
 
 
-def _message(fields: Fields, limits: config.Sms) -> str:
+def _message(fields: Fields, fits: Fits) -> str:
     text = _text(fields)
     if text is None:
         raise errors.NoText
     if not fields.get(b"wap"):  # a link is counted together with its text
-        _check_parts(SmsText(text=text), limits)
+        fits(SmsText(text=text))
     return text
 
 
-def _wap(fields: Fields, text: str, limits: config.Sms) -> str | None:
+def _wap(fields: Fields, text: str, fits: Fits) -> str | None:
     url = forms.text(fields, b"wap")
     if url is None:
         return None
     if not _link(url):
         raise errors.BadWap
-    _check_parts(WapPush(url=url, text=text), limits)
+    fits(WapPush(url=url, text=text))
     return url
-
-
-def _check_parts(content: SmsContent, limits: config.Sms) -> None:
-    if sms.count(content) > limits.max_parts:
-        raise errors.TextTooLong
 
 
 def _sms_content(text: str, link: str | None, flash: bool) -> SmsContent:

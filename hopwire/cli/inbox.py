@@ -1,0 +1,197 @@
+"""What comes in: messages to our numbers, whose these are, and who wants no more messages."""
+
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from hopwire.cli.console import (
+    AsJson,
+    CommandError,
+    ConfigFile,
+    Ending,
+    emit,
+    emit_rows,
+    moment,
+    new_commands,
+    read_config,
+    shown,
+)
+from hopwire.cli.operator import Login, find_account, in_store
+
+if TYPE_CHECKING:
+    from hopwire.model import Account
+    from hopwire.store import Store
+    from hopwire.store.inbox import InboxMessage
+
+T = TypeVar("T")
+
+message = new_commands("Messages.")
+stoplist = new_commands("Stop lists: who wants no more messages from an account.")
+number = new_commands("Numbers of ours: what comes to one belongs to the account.")
+
+Number = Annotated[str, typer.Argument(help="Phone number, as it is typed in the account's country.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many, the newest first.")]
+
+
+# ---- messages
+
+
+@message.command("inbox")
+def show_inbox(
+    account: Annotated[str | None, typer.Option("--account", help="Login; without it: all.")] = None,
+    limit: Limit = 20,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the messages that came in."""
+    from hopwire.store.directory import Directory
+    from hopwire.store.inbox import Inbox
+
+    async def work(store: "Store") -> list[dict[str, object]]:
+        directory = Directory(store.engine)
+        only = None if account is None else (await find_account(directory, account)).id
+        logins = {one.id: one.login for one in await directory.accounts()}
+        found = await Inbox(store.engine).latest(limit, only)
+        return [_message_row(one, logins.get(one.account_id or 0), as_json) for one in found]
+
+    emit_rows(in_store(read_config(config), work), as_json)
+
+
+def _message_row(one: "InboxMessage", login: str | None, as_json: bool) -> dict[str, object]:
+    return {
+        "id": one.id,
+        "time": moment(one.received_at),
+        "connector": one.connector,
+        "from": shown(one.sender, as_json),
+        "to": shown(one.recipient, as_json),
+        "account": login or "",
+        "text": shown(one.text, as_json),
+    }
+
+
+# ---- stop lists
+
+
+@stoplist.command("list")
+def list_stopped(
+    login: Login, limit: Limit = 1000, config: ConfigFile = None, as_json: AsJson = False
+) -> None:
+    """List who wants no more messages from the account."""
+    from hopwire.store.directory import Directory
+    from hopwire.store.inbox import Inbox
+
+    async def work(store: "Store") -> list[dict[str, object]]:
+        account = await find_account(Directory(store.engine), login)
+        return [
+            {"number": one.number, "since": moment(one.at), "note": shown(one.note, as_json)}
+            for one in await Inbox(store.engine).stopped(account.id, limit)
+        ]
+
+    emit_rows(in_store(read_config(config), work), as_json)
+
+
+@stoplist.command("add")
+def add_stopped(
+    login: Login,
+    number: Number,
+    note: Annotated[str, typer.Option(help="Why.")] = "",
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send no more messages of the account to the number."""
+    from hopwire.admission import now_ms
+    from hopwire.store.directory import Directory
+    from hopwire.store.inbox import Inbox
+
+    async def work(store: "Store") -> str:
+        account = await find_account(Directory(store.engine), login)
+        digits = read_number(number, account)
+        await Inbox(store.engine).stop(account.id, digits, now_ms(), note)
+        return digits
+
+    emit({"login": login, "number": in_store(read_config(config), work), "stopped": True}, as_json)
+
+
+@stoplist.command("remove")
+def remove_stopped(login: Login, number: Number, config: ConfigFile = None, as_json: AsJson = False) -> None:
+    """Let messages of the account go to the number again."""
+    from hopwire.store.directory import Directory
+    from hopwire.store.inbox import Inbox
+
+    async def work(store: "Store") -> str:
+        account = await find_account(Directory(store.engine), login)
+        digits = read_number(number, account)
+        if not await Inbox(store.engine).unstop(account.id, digits):
+            raise CommandError(Ending.NOT_FOUND, "the number is not on the account's stop list")
+        return digits
+
+    emit({"login": login, "number": in_store(read_config(config), work), "stopped": False}, as_json)
+
+
+# ---- numbers
+
+
+@number.command("add")
+def add_number(
+    login: Login,
+    number: Annotated[str, typer.Argument(help="Phone number, or a short code of 3 to 8 digits.")],
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let what comes to the number belong to the account."""
+    from hopwire.store.directory import Directory
+    from hopwire.store.inbox import Inbox
+
+    async def work(store: "Store") -> str:
+        account = await find_account(Directory(store.engine), login)
+        digits = number if _is_short(number) else read_number(number, account)
+        if not await Inbox(store.engine).own(account.id, digits):
+            raise CommandError(Ending.FAILURE, "the number belongs to another account")
+        return digits
+
+    emit({"login": login, "number": in_store(read_config(config), work)}, as_json)
+
+
+@number.command("remove")
+def remove_number(
+    number: Annotated[str, typer.Argument(help="As `hopwire account number list` shows it.")],
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let what comes to the number belong to nobody."""
+    from hopwire.store.inbox import Inbox
+
+    if not in_store(read_config(config), lambda store: Inbox(store.engine).disown(number)):
+        raise CommandError(Ending.NOT_FOUND, "no account has this number")
+    emit({"number": number.removeprefix("+"), "removed": True}, as_json)
+
+
+@number.command("list")
+def list_numbers(config: ConfigFile = None, as_json: AsJson = False) -> None:
+    """List the numbers and the accounts that they belong to."""
+    from hopwire.store.directory import Directory
+    from hopwire.store.inbox import Inbox
+
+    async def work(store: "Store") -> list[dict[str, object]]:
+        logins = {one.id: one.login for one in await Directory(store.engine).accounts()}
+        owned = await Inbox(store.engine).numbers()
+        return [{"number": one.number, "login": logins[one.account_id]} for one in owned]
+
+    emit_rows(in_store(read_config(config), work), as_json)
+
+
+def _is_short(typed: str) -> bool:
+    return typed.isascii() and typed.isdigit() and 3 <= len(typed) <= 8
+
+
+# ---- shared
+
+
+def read_number(typed: str, account: "Account") -> str:
+    """The digits of a number as it is typed in the account's home country."""
+    from hopwire import phone
+
+    number = phone.parse(typed, account.home_country)
+    if number is None:
+        raise CommandError(Ending.USAGE, "NUMBER is not a phone number")
+    return number.digits

@@ -1,0 +1,206 @@
+"""Reads the settings and checks them, one by one and against each other."""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec.structs import FieldInfo, fields
+
+from hopwire.config.connectors import KINDS, Connector, SmppConnector
+from hopwire.config.fields import ConfigError, S, allowed, secret
+from hopwire.config.sections import SECTIONS, Config, Route
+
+LEASE_MARGIN_S = 5
+CARRIER = {"sms": "smpp", "viber": "viber"}  # the kind of connector that carries a channel
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Config:
+    """Read the TOML file, if one is given, and the environment over it.
+
+    Raises ConfigError for a file that cannot be read and for the first setting that cannot be used.
+    """
+    tree = _read_toml(path) if path else {}
+    for name, value in sorted(environ.items()):
+        if name.startswith("HOPWIRE__"):
+            _put(tree, name, value)
+    return parse(tree)
+
+
+def parse(tree: Mapping[str, Any]) -> Config:
+    """Check settings that are already a tree of tables, as TOML gives them; raises ConfigError."""
+    _known(tree, (*SECTIONS, "connectors", "routes"), "")
+    sections: dict[str, Any] = {n: _section(kind, n, tree.get(n, {})) for n, kind in SECTIONS.items()}
+    config = Config(
+        **sections,
+        connectors={name: _connector(name, t) for name, t in _table("connectors", tree).items()},
+        routes=tuple(_section(Route, f"routes[{i}]", t) for i, t in enumerate(_list("routes", tree))),
+    )
+    _agree(config)
+    return config
+
+
+class _EnvText(str):
+    """A value from the environment: always text, read as what its setting needs."""
+
+    __slots__ = ()
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: is not TOML: {error}") from None
+
+
+def _put(tree: dict[str, Any], name: str, value: str) -> None:
+    """Set the one key that an environment variable names."""
+    *tables, key = name.removeprefix("HOPWIRE__").lower().split("__")
+    if not tables:
+        raise ConfigError(f"{name}: must be HOPWIRE__SECTION__KEY")
+    if key.endswith("_file") and key != "secret_file":  # that one is a setting of its own
+        key, value = key.removesuffix("_file"), _read_value(name, Path(value))
+    for table in tables:
+        tree = tree.setdefault(table, {})
+        if not isinstance(tree, dict):
+            raise ConfigError(f"{name}: {table} is not a table")
+    tree[key] = _EnvText(value)
+
+
+def _read_value(name: str, path: Path) -> str:
+    try:
+        return path.read_text("utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(f"{name}: {path} cannot be read") from None
+
+
+# ---- checking
+
+
+def _section(kind: type[S], where: str, table: object) -> S:
+    """One table to its class: every key known, none missing that has no default, every value allowed."""
+    if not isinstance(table, dict):
+        raise ConfigError(f"{where}: must be a table")
+    known = {f.name: f for f in fields(kind)}
+    _known(table, known, where + ".")
+    for name, field in known.items():
+        if field.required and name not in table:
+            raise ConfigError(f"{where}.{name}: is missing; it must be {allowed(field)}")
+    return kind(**{name: _value(known[name], f"{where}.{name}", value) for name, value in table.items()})
+
+
+def _connector(name: str, table: object) -> Connector:
+    where = f"connectors.{name}"
+    if not re.fullmatch(r"[a-z0-9]+([_-][a-z0-9]+)*", name):
+        raise ConfigError(f"{where}: a name is lower-case letters and digits, with single - or _ between")
+    if not isinstance(table, dict):
+        raise ConfigError(f"{where}: must be a table")
+    rest = dict(table)
+    kind = rest.pop("kind", None)
+    if kind not in KINDS:
+        raise ConfigError(f"{where}.kind = {kind!r}: must be one of {', '.join(KINDS)}")
+    return _section(KINDS[kind], where, rest)
+
+
+def _value(field: FieldInfo, where: str, value: object) -> Any:
+    from_environment = isinstance(value, _EnvText)
+    try:
+        plain = str(value) if from_environment else value
+        return msgspec.convert(plain, field.type, strict=not from_environment)
+    except msgspec.ValidationError:
+        shown = "" if secret(field) else f" = {plain!r}"
+        raise ConfigError(f"{where}{shown}: must be {allowed(field)}") from None
+
+
+def _known(names: Collection[str], known: Collection[str], where: str) -> None:
+    for name in names:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            raise ConfigError(
+                f"{where}{name}: unknown setting" + (f"; did you mean {where}{close[0]}?" if close else "")
+            )
+
+
+def _table(name: str, tree: Mapping[str, Any]) -> dict[str, Any]:
+    value = tree.get(name, {})
+    if not isinstance(value, dict):
+        raise ConfigError(f"{name}: must be tables, each begun by [{name}.NAME]")
+    return value
+
+
+def _list(name: str, tree: Mapping[str, Any]) -> list[Any]:
+    value = tree.get(name, [])
+    if not isinstance(value, list):
+        raise ConfigError(f"{name}: must be a list of tables, each begun by [[{name}]]")
+    return value
+
+
+def _agree(config: Config) -> None:
+    """What one setting demands of another."""
+    _store_agrees(config)
+    if bool(config.http.tls_certificate) != bool(config.http.tls_key):
+        raise ConfigError("http.tls_certificate, http.tls_key: must be given together")
+    for name, connector in config.connectors.items():
+        _lease_agrees(f"connectors.{name}", connector, config.worker.lease_s)
+    seen = set()
+    for i, route in enumerate(config.routes):
+        _route_agrees(f"routes[{i}]", route, config.connectors)
+        if (route.prefix, route.channel) in seen:
+            raise ConfigError(f"routes[{i}]: there is already a route for this prefix and channel")
+        seen.add((route.prefix, route.channel))
+
+
+def _lease_agrees(where: str, connector: Connector, lease_s: int) -> None:
+    """A worker that still waits for an answer must not lose its claim."""
+    key = "response_timeout_s" if isinstance(connector, SmppConnector) else "timeout_s"
+    timeout_s: int = getattr(connector, key)
+    if timeout_s + LEASE_MARGIN_S > lease_s:
+        raise ConfigError(
+            f"{where}.{key} = {timeout_s}: must be at least {LEASE_MARGIN_S} less than worker.lease_s,"
+            f" which is {lease_s}"
+        )
+
+
+def _store_agrees(config: Config) -> None:
+    if not re.match(r"sqlite:.|postgres(ql)?://.", config.store.url):
+        raise ConfigError("store.url: must be sqlite:PATH or postgresql://USER:PASSWORD@HOST/DATABASE")
+    if config.store.secret and config.store.secret_file:
+        raise ConfigError("store.secret, store.secret_file: must not be given both")
+    if config.store.postgres and not (config.store.secret or config.store.secret_file):
+        raise ConfigError("store.secret_file: is missing; PostgreSQL needs it, or HOPWIRE__STORE__SECRET")
+    if config.store.postgres:
+        _check_postgres_url(config.store.url)
+    for name, n in (
+        ("http.web_processes", config.http.web_processes),
+        ("worker.processes", config.worker.processes),
+    ):
+        if n > 1 and not config.store.postgres:
+            raise ConfigError(f"{name} = {n}: must be 1 with SQLite; more than one needs PostgreSQL")
+
+
+def _check_postgres_url(url: str) -> None:
+    from psycopg import ProgrammingError  # here, where it is needed: its import takes a tenth of a second
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        conninfo_to_dict(url)
+    except ProgrammingError:  # its text may hold the password
+        raise ConfigError("store.url: is not a PostgreSQL URL; is its password percent-encoded?") from None
+
+
+def _route_agrees(where: str, route: Route, connectors: Mapping[str, Connector]) -> None:
+    if route.connector not in connectors:
+        raise ConfigError(
+            f"{where}.connector = {route.connector!r}: must be one of the connectors,"
+            f" {', '.join(connectors) or 'of which there are none'}"
+        )
+    if not isinstance(connectors[route.connector], KINDS[CARRIER[route.channel]]):
+        raise ConfigError(
+            f"{where}.connector = {route.connector!r}: must be a connector of kind {CARRIER[route.channel]},"
+            f" which carries {route.channel}"
+        )

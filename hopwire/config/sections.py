@@ -1,0 +1,131 @@
+"""The settings of the gateway itself, and the routes between it and its connectors."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from hopwire.config.connectors import Connector
+from hopwire.config.fields import Grace, Port, Processes, Seconds, Secret, Section, Text, about
+
+
+class Http(Section, frozen=True, kw_only=True):
+    host: Annotated[Text, about("Address to listen on; 0.0.0.0 is every address.")] = "127.0.0.1"
+    port: Annotated[Port, about("Port for HTTP; 0 takes a free one.")] = 8080
+    tls_port: Annotated[Port, about("Port for HTTPS, beside HTTP, when there is a certificate.")] = 8443
+    tls_certificate: Annotated[str, about("PEM file with the certificate chain. Empty: no HTTPS.")] = ""
+    tls_key: Annotated[str, about("PEM file with the certificate's private key.")] = ""
+    web_processes: Annotated[
+        Processes, about("Processes that take requests. More than one needs PostgreSQL.")
+    ] = 1
+
+
+class Store(Section, frozen=True, kw_only=True):
+    url: Annotated[
+        Secret,
+        about("Where messages are kept: `sqlite:PATH`, or `postgresql://USER:PASSWORD@HOST/DATABASE`."),
+    ] = "sqlite:data/hopwire.db"
+    secret_file: Annotated[
+        str,
+        about(
+            "File with the secret that API keys are hashed with. Empty, with SQLite: the file"
+            " `secret` beside the database, made at the first start. PostgreSQL needs this or `secret`."
+        ),
+    ] = ""
+    secret: Annotated[
+        Secret, about("The secret itself instead of a file; meant for `HOPWIRE__STORE__SECRET`.")
+    ] = ""
+
+    @property
+    def postgres(self) -> bool:
+        return self.url.startswith("postgres")
+
+
+class Worker(Section, frozen=True, kw_only=True):
+    processes: Annotated[
+        Processes, about("Processes that submit messages. More than one needs PostgreSQL.")
+    ] = 1
+    lease_s: Annotated[Seconds, about("Seconds until the work of a process that died is taken over.")] = 60
+
+
+class Sms(Section, frozen=True, kw_only=True):
+    lifetime_s: Annotated[Seconds, about("Seconds that an SMS may take to be delivered.")] = 86_400
+    grace_s: Annotated[Grace, about("Seconds to wait for a late receipt after the lifetime.")] = 15
+    max_parts: Annotated[
+        int, Meta(ge=1, le=255), about("Most parts that one text may need; longer ones are refused.")
+    ] = 10
+    stop_words: Annotated[
+        tuple[str, ...],
+        about(
+            "A message of one of these words alone, from a phone to a number of an account, puts the phone on"
+            " that account's stop list.",
+            allowed="a list of words in quotes",
+        ),
+    ] = ("STOP", "СТОП")
+    start_words: Annotated[
+        tuple[str, ...],
+        about("The same, to take it off the list again.", allowed="a list of words in quotes"),
+    ] = ("START", "СТАРТ")
+
+
+class Viber(Section, frozen=True, kw_only=True):
+    grace_s: Annotated[
+        Grace, about("Seconds to wait for a late receipt after `viber_lifetime`, before the SMS is sent.")
+    ] = 15
+
+
+class Metrics(Section, frozen=True, kw_only=True):
+    token: Annotated[Secret, about("Bearer token for `/metrics`. Empty: only this machine may read.")] = ""
+
+
+class Demo(Section, frozen=True, kw_only=True):
+    token: Annotated[Secret, about("Internal: set by `hopwire demo` alone.")] = ""
+
+
+class Log(Section, frozen=True, kw_only=True):
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], about("Least serious line that is written.")
+    ] = "info"
+    format: Annotated[
+        Literal["auto", "text", "json"], about("`auto` is `text` on a terminal and `json` elsewhere.")
+    ] = "auto"
+
+
+class Route(Section, frozen=True, kw_only=True):
+    prefix: Annotated[
+        str,
+        Meta(pattern=r"^[0-9]{0,15}\Z"),
+        about(
+            "First digits of the numbers it is for, such as 380; the longest match wins.",
+            allowed="up to 15 digits in quotes",
+        ),
+    ] = ""
+    channel: Annotated[Literal["viber", "sms"], about("What the route carries.", "sms")]
+    connector: Annotated[Text, about("NAME of the connector that carries it.", "operator")]
+
+
+class Config(Section, frozen=True, kw_only=True):
+    """All settings, checked; the defaults make a working gateway that has no connector yet."""
+
+    http: Http = Http()
+    store: Store = Store()
+    worker: Worker = Worker()
+    sms: Sms = Sms()
+    viber: Viber = Viber()
+    metrics: Metrics = Metrics()
+    demo: Demo = Demo()
+    log: Log = Log()
+    connectors: dict[str, Connector] = msgspec.field(default_factory=dict)
+    routes: tuple[Route, ...] = ()
+
+
+SECTIONS: dict[str, type[Section]] = {
+    "http": Http,
+    "store": Store,
+    "worker": Worker,
+    "sms": Sms,
+    "viber": Viber,
+    "metrics": Metrics,
+    "demo": Demo,
+    "log": Log,
+}

@@ -1,0 +1,222 @@
+"""What came in: messages to our numbers, whose numbers they are, and who wants no more messages.
+
+Rule 1: one transaction at a time joins parts, so that two that come to two workers meet.
+Rule 2: numbers are compared without a plus.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from hopwire import inbox
+from hopwire.inbox import Key, Pile, Wish
+from hopwire.model import Incoming
+from hopwire.store.engine import Engine, Row, Tx
+from hopwire.store.rows import plain, plain_id
+
+
+class InboxMessage(NamedTuple):
+    """A message that came in."""
+
+    id: int
+    received_at: int  # when its last part came; of an incomplete one, when the first did
+    connector: str
+    sender: str
+    recipient: str
+    text: str
+    account_id: int | None  # None: nobody owned the number
+
+
+class OwnNumber(NamedTuple):
+    number: str  # digits
+    account_id: int
+
+
+class Stopped(NamedTuple):
+    """Someone who wants no more messages from an account."""
+
+    number: str  # digits
+    at: int
+    note: str
+
+
+Came = tuple[int, Sequence[Incoming]]  # when, and the parts of one message
+
+
+class Inbox:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    # ---- messages
+
+    async def keep_incoming(
+        self,
+        messages: Sequence[Incoming],
+        now: int,
+        stop_words: Collection[str] = (),
+        start_words: Collection[str] = (),
+    ) -> list[None]:
+        """Keep them as they came; what is whole goes to the inbox of the account that owns the number.
+
+        A message that is a stop word puts its sender on that account's stop list, a start word takes him off.
+        """
+
+        def work(tx: Tx) -> None:
+            tx.all("hold_incoming")
+            for account_id, sender, said in _put(tx, _join(tx, messages, now)):
+                match inbox.wish(said, stop_words, start_words):
+                    case Wish.STOP:
+                        tx.run("stop", account_id=account_id, number=sender, at=now, note=said)
+                    case Wish.START:
+                        tx.run("unstop", account_id=account_id, number=sender)
+
+        await self._engine.write(work)
+        return [None] * len(messages)
+
+    async def join_leftovers(self, now: int, after_ms: int) -> int:
+        """Put into the inbox, as they are, messages whose first part came longer ago; how many.
+
+        After that time a part that is repeated is not known any more.
+        """
+
+        def work(tx: Tx) -> int:
+            tx.all("hold_incoming")
+            piles = _piles(tx.all("old_parts", before=now - after_ms))
+            left = [(pile.since, list(pile.parts.values())) for pile in piles.values() if not pile.joined]
+            _put(tx, left)
+            tx.run("forget_old_parts", before=now - after_ms)
+            return len(left)
+
+        return await self._engine.write(work)
+
+    async def latest(self, n: int, account_id: int | None = None) -> list[InboxMessage]:
+        """The newest messages, newest first: of one account, or all, also those to numbers of nobody."""
+
+        def work(tx: Tx) -> list[Row]:
+            if account_id is None:
+                return tx.all("latest_incoming", n=n)
+            return tx.all("latest_incoming_of", n=n, account_id=account_id)
+
+        return [InboxMessage(*row) for row in await self._engine.read(work)]
+
+    # ---- numbers
+
+    async def own(self, account_id: int, number: str) -> bool:
+        """Let what comes to the number belong to the account; False where another account owns it."""
+
+        def work(tx: Tx) -> bool:
+            tx.run("own_number", number=_digits(number), account_id=account_id)
+            return _owners(tx, [number]) == {_digits(number): account_id}
+
+        return await self._engine.write(work)
+
+    async def disown(self, number: str) -> bool:
+        """False where nobody owned it."""
+        return await self._engine.write(lambda tx: tx.run("disown_number", number=_digits(number)) == 1)
+
+    async def numbers(self) -> list[OwnNumber]:
+        return [OwnNumber(*row) for row in await self._engine.read(lambda tx: tx.all("own_numbers"))]
+
+    # ---- stop lists
+
+    async def stop(self, account_id: int, number: str, now: int, note: str = "") -> bool:
+        """Accept no more messages of the account to the number; False where that was so before."""
+
+        def work(tx: Tx) -> bool:
+            return (
+                tx.run("stop", account_id=account_id, number=_digits(number), at=now, note=plain(note)) == 1
+            )
+
+        return await self._engine.write(work)
+
+    async def unstop(self, account_id: int, number: str) -> bool:
+        """False where the number was not on the account's list."""
+        return await self._engine.write(
+            lambda tx: tx.run("unstop", account_id=account_id, number=_digits(number)) == 1
+        )
+
+    async def stopped(self, account_id: int, n: int) -> list[Stopped]:
+        """The newest on the account's list, newest first."""
+        rows = await self._engine.read(lambda tx: tx.all("stopped", account_id=account_id, n=n))
+        return [Stopped(*row) for row in rows]
+
+
+# ---- inside a transaction
+
+
+def _join(tx: Tx, messages: Sequence[Incoming], now: int) -> list[Came]:
+    """Keep the parts; the messages that are for the inbox, in the order in which they became so."""
+    messages = [replace(m, sender=plain_id(m.sender), recipient=plain_id(m.recipient)) for m in messages]
+    senders = {m.sender for m in messages if not inbox.whole(m)}
+    before = _piles(tx.all("parts_from", senders=sorted(senders)) if senders else [])
+    piles = dict(before)
+    came: list[Came] = []
+    for m in messages:
+        if inbox.whole(m):
+            came.append((now, [m]))
+            continue
+        piles[inbox.key(m)], done = inbox.add(piles.get(inbox.key(m)), m, now)
+        if done is not None:
+            came.append((now if done.joined else done.since, list(done.parts.values())))
+    changed = {key: pile for key, pile in piles.items() if pile is not before.get(key)}
+    tx.many("forget_parts", [key for key in changed if key in before])
+    tx.many("create_part", [row for key, pile in changed.items() for row in _part_rows(key, pile)])
+    return came
+
+
+def _piles(rows: Iterable[Row]) -> dict[Key, Pile]:
+    piles: dict[Key, Pile] = {}
+    parts: dict[Key, dict[int, Incoming]] = {}
+    for (
+        sender,
+        recipient,
+        connector,
+        reference,
+        count,
+        number,
+        since,
+        joined,
+        coding,
+        national,
+        payload,
+    ) in rows:
+        part = Incoming(
+            connector=connector, sender=sender, recipient=recipient, data_coding=coding,
+            payload=bytes.fromhex(payload), reference=reference, part=number, parts=count, national=national,
+        )  # fmt: skip
+        known = parts.setdefault(inbox.key(part), {})
+        known[number] = part
+        piles[inbox.key(part)] = Pile(since, known, bool(joined))
+    return piles
+
+
+def _part_rows(key: Key, pile: Pile) -> list[Row]:
+    return [
+        (*key, number, pile.since, int(pile.joined), part.data_coding, part.national, part.payload.hex())
+        for number, part in pile.parts.items()
+    ]
+
+
+def _put(tx: Tx, came: Sequence[Came]) -> list[tuple[int, str, str]]:
+    """Put messages into the inbox; account, sender's digits and text of those to numbers that are owned."""
+    owners = _owners(tx, {parts[0].recipient for _, parts in came}) if came else {}
+    told: list[tuple[int, str, str]] = []
+    rows: list[Row] = []
+    for at, parts in came:
+        one, said = parts[0], plain(inbox.text(parts))
+        account_id = owners.get(_digits(one.recipient))
+        rows.append((at, one.connector, one.sender, one.recipient, said, account_id))
+        if account_id is not None:
+            told.append((account_id, _digits(one.sender), said))
+    tx.many("create_incoming", rows)
+    return told
+
+
+def _owners(tx: Tx, numbers: Collection[str]) -> dict[str, int]:
+    """Digits -> account, of the numbers among these that are owned."""
+    return dict(tx.all("owners", numbers=sorted(map(_digits, numbers))))
+
+
+def _digits(number: str) -> str:
+    return plain_id(number).removeprefix("+")
