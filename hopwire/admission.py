@@ -6,20 +6,25 @@ Rule: an id leaves only after the message, its reservation and its first due tim
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from hopwire import routing
 from hopwire.delivery import plan_delivery
 from hopwire.errors import ApiError, SenderNotRegistered, Unavailable, ViberSenderNotRegistered
-from hopwire.model import Account, SendRequest, SmsContent
+from hopwire.model import Account, SendRequest, SmsContent, ViberButton, ViberImage
 from hopwire.routing import Carrier, Tables, Times
 from hopwire.store import Order, Standing, Store
 from hopwire.store.batch import Batch
 from hopwire.store.directory import Directory
+from hopwire.store.templates import TemplateBook
+from hopwire.templates import Templates
 
 log = logging.getLogger(__name__)
 
 WATCH_S = 0.5  # how soon a revoked key, a new price or a closed account is known everywhere
+
+CheckImage = Callable[[str], Awaitable[None]]
+"""Looks at the picture behind a link; raises the ApiError that says what is wrong with it."""
 
 
 def now_ms() -> int:
@@ -36,10 +41,13 @@ class Admission:
         directory: Directory,
         carriers: Mapping[str, Mapping[str, Carrier]],
         times: Times,
+        check_image: CheckImage | None = None,
     ) -> None:
         self._store = store
         self._directory = directory
         self._times = times
+        self._check_image = check_image
+        self._book = TemplateBook(store.engine)
         self._tables = Tables(carriers, {})
         self._sender_names: dict[int, set[str]] = {}
         self._version: int | None = None
@@ -47,11 +55,12 @@ class Admission:
         self.generation = 0  # rises whenever the directory has changed, for those who remember parts of it
 
     async def refresh(self) -> None:
-        """Read prices and sender names again if the directory has changed."""
+        """Read prices, templates and sender names again if the directory has changed."""
         version = await self._directory.version()
         if version != self._version:
-            rows = await self._directory.prices()
-            self._tables = self._tables._replace(prices=routing.by_prefix(rows))
+            prices = routing.by_prefix(await self._directory.prices())
+            templates = Templates(await self._book.all())
+            self._tables = self._tables._replace(prices=prices, templates=templates)
             self._sender_names = await self._directory.sender_names()
             self._version = version
             self.generation += 1
@@ -73,6 +82,7 @@ class Admission:
         Raises the ApiError of the first check that fails; then nothing is kept.
         """
         self._check_senders(account, request)
+        await self._check_picture(request)
         steps = routing.plan(request, account, self._tables, self._times)
         due_at = request.send_at if request.send_at is not None else now
         answer = await self._admit(Order(account, request, plan_delivery(steps, due_at), now))
@@ -92,6 +102,11 @@ class Admission:
             raise SenderNotRegistered
         if request.viber is not None and request.viber_sender not in names:
             raise ViberSenderNotRegistered
+
+    async def _check_picture(self, request: SendRequest) -> None:
+        match request.viber:
+            case ViberImage(image=str() as link) | ViberButton(image=str() as link) if self._check_image:
+                await self._check_image(link)
 
     def price(self, digits: str) -> int:
         """One SMS part to this number, in millionths; 0 where there is no route."""

@@ -22,22 +22,24 @@ import uvloop
 from setproctitle import setproctitle
 
 from hopwire import logs
-from hopwire.admission import Admission, now_ms
+from hopwire.admission import Admission, CheckImage, now_ms
 from hopwire.channels import Channel
-from hopwire.channels import viber as viber_channel
+from hopwire.channels.http import HttpChannel
+from hopwire.channels.providers import provider
 from hopwire.channels.smpp import SmppChannel
-from hopwire.channels.viber import ViberChannel
-from hopwire.config import Config, SmppConnector, ViberConnector
+from hopwire.config import Config, HttpConnector, Viber
 from hopwire.credentials import Credentials, installation_secret
 from hopwire.errors import Unavailable
+from hopwire.fetch import Pictures
 from hopwire.model import Receipt
 from hopwire.routing import Carrier, Times, by_prefix
 from hopwire.store import Store
 from hopwire.store.batch import Batch
 from hopwire.store.directory import Directory
+from hopwire.store.inbox import Inbox
 from hopwire.store.migrate import open_store
 from hopwire.web.app import App
-from hopwire.web.callbacks import Callbacks
+from hopwire.web.callbacks import Callbacks, Keep, Source
 from hopwire.web.http_php import HttpPhp
 from hopwire.web.wire import HttpProtocol
 from hopwire.worker import Worker
@@ -66,9 +68,8 @@ def carriers(config: Config) -> dict[str, dict[str, Carrier]]:
 
     def carrier(name: str) -> Carrier:
         connector = config.connectors[name]
-        if not isinstance(connector, SmppConnector):
-            return Carrier(name)
-        return Carrier(name, connector.on_unknown == "resend", connector.writing, connector.reports)
+        resend = connector.idempotent or getattr(connector, "on_unknown", "hold") == "resend"
+        return Carrier(name, resend, connector.writing, connector.reports)
 
     return by_prefix((route.channel, route.prefix, carrier(route.connector)) for route in config.routes)
 
@@ -77,8 +78,15 @@ def channels(config: Config, worker: Worker) -> dict[str, Channel]:
     """A channel for each connector."""
     made: dict[str, Channel] = {}
     for name, settings in config.connectors.items():
-        if isinstance(settings, ViberConnector):
-            made[name] = ViberChannel(name, settings, partial(worker.ready, name))
+        if isinstance(settings, HttpConnector):
+            made[name] = HttpChannel(
+                name,
+                settings,
+                provider(settings),
+                partial(worker.ready, name),
+                worker.outstanding(name),
+                worker.keep_receipts,
+            )
         else:
             made[name] = SmppChannel(
                 name,
@@ -99,15 +107,22 @@ def web_app(config: Config, store: Store, admission: Admission, directory: Direc
         return await store.keep_receipts(receipts, now_ms())
 
     credentials = Credentials(directory, installation_secret(config.store), lambda: admission.generation)
-    keep: Batch[Receipt, str | None] = Batch(keep_many)
-    readers = {
-        name: (connector.callback_secret, viber_channel.parse_callback)
+    inbox = Inbox(store.engine)
+    words = config.sms.stop_words, config.sms.start_words
+    together: Batch[Receipt, str | None] = Batch(keep_many)
+    keep = Keep(
+        receipts=lambda receipts: asyncio.gather(*map(together, receipts)),
+        incoming=lambda messages: inbox.keep_incoming(messages, now_ms(), *words),
+        unsubscribed=lambda told: inbox.keep_unsubscribed(told, now_ms()),
+    )
+    sources = {
+        name: Source(connector.callback_secret, connector.callback_from, provider(connector).callback)
         for name, connector in config.connectors.items()
-        if isinstance(connector, ViberConnector)
+        if isinstance(connector, HttpConnector)
     }
     return App(
         HttpPhp(admission, credentials, config.sms),
-        Callbacks(readers, keep),
+        Callbacks(sources, keep),
         store,
         metrics_token=config.metrics.token,
         demo_token=config.demo.token,
@@ -147,12 +162,33 @@ async def working(assignment: Assignment, store: Store) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
+async def checking_images(settings: Viber) -> AsyncIterator[CheckImage | None]:
+    """What looks at pictures before a message is accepted; None: nothing does."""
+    if not settings.check_images:
+        yield None
+        return
+    async with Pictures(settings.max_image_bytes) as pictures:
+        yield pictures.check
+
+
+@contextlib.asynccontextmanager
 async def serving(assignment: Assignment, store: Store) -> AsyncIterator[None]:
     """The HTTP servers of a web process; on leaving, they finish the requests under way."""
+    async with (
+        checking_images(assignment.config.viber) as check_image,
+        _serving(assignment, store, check_image),
+    ):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def _serving(
+    assignment: Assignment, store: Store, check_image: CheckImage | None
+) -> AsyncIterator[None]:
     config = assignment.config
     directory = Directory(store.engine)
     times = Times(config.sms.lifetime_s, config.sms.grace_s, config.viber.grace_s)
-    admission = Admission(store, directory, carriers(config), times)
+    admission = Admission(store, directory, carriers(config), times, check_image)
     await admission.refresh()
     watch = asyncio.ensure_future(admission.watch())
     app = web_app(config, store, admission, directory)
@@ -204,7 +240,8 @@ def server(app: App, config: Config, *, tls: bool) -> uvicorn.Server:
 
 async def run_gateway(assignment: Assignment, stopped: Awaitable[object]) -> None:
     """Live in this role until `stopped`."""
-    store = await open_store(assignment.config.store.url)
+    remember_ms = 86_400_000 * assignment.config.viber.remember_days
+    store = await open_store(assignment.config.store.url, remember_ms)
     try:
         async with contextlib.AsyncExitStack() as stack:
             if assignment.role in ("gateway", "worker"):

@@ -127,6 +127,11 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         rung = self.rungs[self.at]
         return rung.plan.reports == "none" and not rung.any(PartState.WAITING, *IN_DOUBT)
 
+    def sparable(self, now: int) -> bool:
+        """Whether the current rung may be passed over: it is due, has not begun, and another one follows."""
+        chosen = self.at + 1 >= len(self.rungs) or self.rungs[self.at].handed_at is not None
+        return not chosen and self.due_at is not None and self.due_at <= now
+
     @property
     def connector(self) -> str:
         return self.rungs[self.at].plan.connector if self.rungs else ""
@@ -139,6 +144,14 @@ class Begin(NamedTuple):
     """A worker hands the next part over now, and answers for it until the lease ends."""
 
     lease_ms: int
+
+
+class Spared(NamedTuple):
+    """The step is due and not handed over, for it is known what the answer would be."""
+
+    step: int
+    code: str
+    fault: Fault
 
 
 class Answered(NamedTuple):
@@ -171,7 +184,7 @@ class Delete(NamedTuple):
     """The client takes a scheduled message back."""
 
 
-Event = Begin | Answered | Reported | Timer | Orphaned | Delete
+Event = Begin | Spared | Answered | Reported | Timer | Orphaned | Delete
 
 
 # ---- actions
@@ -236,6 +249,9 @@ def advance(d: Delivery, event: Event, now: int) -> Decision:
     match event:
         case Begin(lease_ms):
             return _begin(d, lease_ms, now)
+        case Spared(step, code, fault) if step == d.at and d.sparable(now):
+            refused = replace(d.rungs[step].parts[0], state=PartState.FAILED, code=code, fault=fault)
+            return _change(d, step, 0, refused, now)
         case Answered(step, part, answer) if _was_handed(d, step, part):
             return _change(d, step, part, _answered(d, step, part, answer, now), now)
         case Reported(step, part, outcome, code, fault) if _was_handed(d, step, part):

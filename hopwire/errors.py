@@ -87,6 +87,27 @@ BadViberImage = _error(
     "Parameter viber_image: must be an http or https link whose path ends in .jpg, .jpeg, .png or .gif",
     "viber_image",
 )
+ImageUnreachable = _error(
+    "image_unreachable",
+    "Parameter viber_image: the image cannot be fetched; its link must answer 200 within 10 seconds, without"
+    " a redirect, from a public address on port 80, 443 or 8443",
+    "viber_image",
+)
+ImageTooLarge = _error(
+    "image_too_large",
+    "Parameter viber_image: the image has more than the allowed number of bytes",
+    "viber_image",
+)
+ImageOfOtherKind = _error(
+    "image_of_other_kind",
+    "Parameter viber_image: what the link leads to is no picture of the kind that its extension says",
+    "viber_image",
+)
+ImageBadPixels = _error(
+    "image_bad_pixels",
+    "Parameter viber_image: the image must be from 1 to 10000 pixels wide and high",
+    "viber_image",
+)
 NoViberUrl = _error("no_viber_url", "Parameter viber_url: an http or https link is required", "viber_url")
 BadViberUrl = _error("bad_viber_url", "Parameter viber_url: must be an http or https link", "viber_url")
 NoViberButton = _error(

@@ -35,7 +35,10 @@ DOUBLE_DELIVERIES = Counter(
     "hopwire_double_deliveries", "Messages that Viber delivered after the SMS had left.", registry=REGISTRY
 )
 ALERTS = Counter(
-    "hopwire_alerts", "Refusals that are our configuration's fault.", ["connector"], registry=REGISTRY
+    "hopwire_alerts",
+    "What an operator must look at: refusals for our configuration, connectors that make no sense.",
+    ["connector"],
+    registry=REGISTRY,
 )
 THROTTLED = Counter(
     "hopwire_throttled",

@@ -106,6 +106,15 @@ class Writing(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     wap: bool = True  # false: a WAP push goes as a plain text with the link behind it
 
 
+class Template(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A text that the upstream has approved, and what stands for its variables in this message."""
+
+    id: str  # as the upstream knows it
+    language: str
+    kind: str  # "transaction" or "promotion"
+    parameters: dict[str, str] = {}
+
+
 class Step(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """One rung of the plan: a channel to try, and what it costs. Fixed when the message is accepted."""
 
@@ -120,6 +129,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     redirect_blocked: bool = True  # go on to the next step when the user has blocked the business
     writing: Writing | None = None  # of an SMS; None: the default
     reports: str = "all"  # which parts the upstream reports on: "all", "first", "last" (for all), "none"
+    template: Template | None = None  # that the Viber text is an instance of
 
     @property
     def price(self) -> int:
@@ -145,6 +155,13 @@ class Handover(Noun, frozen=True, kw_only=True):
     repeated: bool  # an earlier attempt may have been taken too
     writing: Writing = Writing()  # of an SMS
     report: bool = True  # whether the upstream is to report what becomes of this part
+    template: Template | None = None  # that the Viber text is an instance of
+    installation: str = ""  # which database its id is from
+
+    @property
+    def key(self) -> str:
+        """What tells this part from every other one, and is the same when it is handed over again."""
+        return "-".join(filter(None, (self.installation, f"{self.message_id}-{self.step}-{self.part}")))
 
 
 # ---- what an upstream says
@@ -154,6 +171,7 @@ class Fault(StrEnum):
     """Whose fault a final no is; it decides what the client reads and whether the operator is alerted."""
 
     RECIPIENT = "recipient"  # cannot be reached on this channel
+    NO_ACCOUNT = "no account"  # the number is not on this channel at all; worth remembering
     NUMBER = "number"  # bad or unassigned
     BLOCKED = "blocked"  # the user blocked the business
     CONTENT = "content"
@@ -227,6 +245,15 @@ class Incoming(Noun, frozen=True, kw_only=True):
     part: int = 1
     parts: int = 1
     national: int = 0  # single-shift table that the text is written with (3GPP TS 23.038, 6.2.1.2.4)
+    about: str = ""  # the upstream's id of the message that it answers, where that is told
+
+
+class Unsubscribed(Noun, frozen=True, kw_only=True):
+    """Someone has told an upstream that he wants no more messages of a sender."""
+
+    connector: str
+    number: str  # E.164 digits
+    about: str = ""  # the upstream's id of a message of that sender, where that is told
 
 
 # ---- how a connector stands

@@ -1,15 +1,20 @@
 """Which channels a message tries, in which order, over which connector, at which price.
 
-Rule: the longest prefix wins, for routes and for prices; a channel without both is left out.
+Rule 1: the longest prefix wins, for routes and for prices; a channel without both is left out.
+Rule 2: a Viber text that is an instance of a template goes as that template, whatever becomes of the template
+later; a transaction costs the price of "viber-transaction", where there is one.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, TypeVar
 
 from hopwire import sms
-from hopwire.model import Account, SendRequest, SmsContent, Step, WapPush, Writing
+from hopwire.model import Account, SendRequest, SmsContent, Step, Template, ViberText, WapPush, Writing
+from hopwire.templates import Templates
 
 T = TypeVar("T")
+
+TRANSACTION = "viber-transaction"  # the channel whose prices are those of transactions on Viber
 
 
 class Carrier(NamedTuple):
@@ -22,10 +27,11 @@ class Carrier(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """Routes and prices: channel -> prefix of the E.164 digits -> carrier, or price of a part."""
+    """Templates; routes and prices: channel -> prefix of the E.164 digits -> carrier, or price of a part."""
 
     carriers: Mapping[str, Mapping[str, Carrier]]
     prices: Mapping[str, Mapping[str, int]]
+    templates: Templates = Templates()
 
 
 class Times(NamedTuple):
@@ -63,6 +69,13 @@ def _look_up(tables: Tables, channel: str, digits: str) -> tuple[Carrier, int] |
     return None if carrier is None or price is None else (carrier, price)
 
 
+def viber_price(tables: Tables, template: Template | None, digits: str) -> int | None:
+    """What a Viber message to this number costs, in millionths; None where it has no price."""
+    special = tables.prices.get(TRANSACTION, {}) if template and template.kind == "transaction" else {}
+    price = longest(special, digits)
+    return longest(tables.prices.get("viber", {}), digits) if price is None else price
+
+
 def plan(request: SendRequest, account: Account, tables: Tables, times: Times) -> tuple[Step, ...]:
     """The steps of the message: Viber first, then SMS; none where there is no route."""
     steps = (_viber_step(request, account, tables, times), _sms_step(request, account, tables, times))
@@ -87,10 +100,13 @@ def _handovers(content: SmsContent, count: int, writing: Writing) -> int:
 
 
 def _viber_step(request: SendRequest, account: Account, tables: Tables, times: Times) -> Step | None:
-    found = _look_up(tables, "viber", request.recipient) if request.viber is not None else None
-    if found is None:
+    if request.viber is None:
         return None
-    carrier, price = found
+    template = _template(request, tables)
+    carrier = longest(tables.carriers.get("viber", {}), request.recipient)
+    price = viber_price(tables, template, request.recipient)
+    if carrier is None or price is None:
+        return None
     return Step(
         channel="viber",
         connector=carrier.connector,
@@ -101,7 +117,14 @@ def _viber_step(request: SendRequest, account: Account, tables: Tables, times: T
         grace_s=times.viber_grace_s,
         resend=carrier.resend,
         redirect_blocked=account.transactional,
+        template=template,
     )
+
+
+def _template(request: SendRequest, tables: Tables) -> Template | None:
+    if not isinstance(request.viber, ViberText):
+        return None
+    return tables.templates.match(request.viber_sender, request.viber.text)
 
 
 def _sms_step(request: SendRequest, account: Account, tables: Tables, times: Times) -> Step | None:

@@ -23,6 +23,7 @@ from hopwire.store import Change, Store
 from hopwire.store.batch import Batch
 from hopwire.store.connectors import ConnectorOrder, Connectors
 from hopwire.store.inbox import Inbox
+from hopwire.store.memory import Memory
 
 log = logging.getLogger(__name__)
 
@@ -109,6 +110,10 @@ class Worker:
         """Keep what phones have sent; on disk when this returns."""
         await self._inbox.keep_incoming(messages, self._clock(), *self._words)
 
+    def outstanding(self, connector: str) -> Callable[[int], Awaitable[Sequence[str]]]:
+        """What asks for the ids of messages that the connector has taken and that have not ended."""
+        return partial(self._store.outstanding, connector)
+
     def late(self, message_id: int, step: int, part: int, answer: Answer) -> None:
         """An upstream has answered a submit that had been given up."""
         self._start_record((message_id, Answered(step, part, answer)))
@@ -189,6 +194,7 @@ class Worker:
         await self._store.forget_receipts(now)
         await self._inbox.join_leftovers(now, LEFTOVERS_MS)
         await self._connectors.forget_states(now - FORGET_STATES_MS)
+        await Memory(self._store.engine).forget_old(now)
         await _wait(self._stopping, FORGET_S)
 
     # ---- the connectors

@@ -8,11 +8,29 @@ from conftest import NOW, open_account
 
 from hopwire import admission
 from hopwire.admission import Admission
-from hopwire.errors import ApiError, NotEnoughMoney, SenderNotRegistered, ViberSenderNotRegistered
-from hopwire.model import Account, SendRequest, SmsText, Status, ViberText
+from hopwire.errors import (
+    ApiError,
+    ImageUnreachable,
+    NotEnoughMoney,
+    SenderNotRegistered,
+    ViberSenderNotRegistered,
+)
+from hopwire.model import (
+    Account,
+    SendRequest,
+    SmsText,
+    Status,
+    Template,
+    ViberButton,
+    ViberContent,
+    ViberImage,
+    ViberText,
+)
 from hopwire.routing import Carrier, Times
 from hopwire.store import Store
 from hopwire.store.directory import Directory, Price
+from hopwire.store.templates import TemplateBook
+from hopwire.templates import Registered
 
 CARRIERS = {"sms": {"380": Carrier("smsc")}, "viber": {"380": Carrier("viber")}}
 TO = "380671234567"
@@ -150,3 +168,71 @@ async def test_deleting_gives_the_money_back_once(door: Admission, directory: Di
         assert standing is not None
         assert standing.status is Status.DELETED
         assert await door.spendable(account) == 1000
+
+
+# ---- templates
+
+CODE = Registered(id="2c01", sender="Shop", language="uk", kind="transaction", text="Code {{pin}}")
+CODE_7 = Template(id="2c01", language="uk", kind="transaction", parameters={"pin": "7"})
+
+
+async def test_a_message_goes_with_the_template_that_it_was_accepted_with(
+    door: Admission, directory: Directory, store: Store
+) -> None:
+    book, account = TemplateBook(store.engine), await open_account(directory, 10_000)
+    await directory.put_prices([Price("viber-transaction", "380", 100)])
+
+    async def spent() -> int:
+        """What one more message costs, accepted when the changes are known."""
+        await door.refresh()
+        before = await door.spendable(account)
+        await door.admit(account, request(sms=None, viber_sender="Shop", viber=ViberText(text="Code 7")), NOW)
+        return before - await door.spendable(account)
+
+    assert await spent() == 300
+    await book.put([CODE])
+    assert await spent() == 100
+    await book.pause("2c01")
+    assert await spent() == 300
+    await book.resume("2c01")
+    assert await spent() == 100
+    await book.remove("2c01")
+    handovers = await store.claim("viber", "w1", 10, 1000, NOW)
+    assert [one.template for one in handovers] == [None, CODE_7, None, CODE_7]
+    assert not any((await directory.fsck()).values())
+
+
+# ---- pictures
+
+LINK = "https://a.example/cake.png"
+
+
+@pytest.mark.parametrize(
+    ("content", "looked_at"),
+    [
+        pytest.param(ViberImage(image=LINK), [LINK], id="an image"),
+        pytest.param(ViberButton(text="a", caption="b", url="c", image=LINK), [LINK], id="of a button"),
+        pytest.param(ViberButton(text="a", caption="b", url="c"), [], id="a button without"),
+        pytest.param(ViberText(text="a"), [], id="a text"),
+    ],
+)
+async def test_a_picture_is_looked_at_before_anything_is_kept(
+    store: Store, directory: Directory, content: ViberContent, looked_at: list[str]
+) -> None:
+    await directory.put_prices([Price("viber", "", 300)])
+    asked: list[str] = []
+
+    async def check(link: str) -> None:
+        asked.append(link)
+        raise ImageUnreachable
+
+    door = Admission(store, directory, CARRIERS, Times(3600, 15, 15), check)
+    await door.refresh()
+    account = await open_account(directory, 300)
+    sent = request(sms=None, viber_sender="Shop", viber=content)
+    if looked_at:
+        assert await refused(door, account, sent) is ImageUnreachable
+    else:
+        await door.admit(account, sent, NOW)
+    assert asked == looked_at
+    assert await door.spendable(account) == (300 if looked_at else 0)

@@ -142,6 +142,16 @@ async def test_when_its_session_is_lost_a_message_goes_on_over_another(smsc: Sms
         assert await gateway.channel.submit(handover("long " * 50, 1, parts=2)) == Taken("ab")
 
 
+async def test_when_its_session_says_goodbye_a_message_goes_on_over_another(smsc: Smsc) -> None:
+    async with running(await smsc.start(), sessions=2) as gateway:
+        await bound(gateway, 2)
+        assert await gateway.channel.submit(handover("long " * 50, 0, parts=2)) == Taken("ab")
+        smsc.answer = lambda pdu: SubmitSmResp(status=0x04)
+        await gateway.channel.submit(handover())
+        smsc.answer = lambda pdu: SubmitSmResp(message_id="00AB")
+        assert await gateway.channel.submit(handover("long " * 50, 1, parts=2)) == Taken("ab")
+
+
 # ---- rates
 
 

@@ -1,43 +1,39 @@
-"""The Viber channel: what is said to Viber, what its answers mean, and what a broken line means."""
+"""Viber's partner API: what is said to Viber, what its answers mean, and what it reports later."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiohttp import web
+from http_ends import TO, handover
+from hypothesis import given
+from hypothesis import strategies as st
 
-from hopwire import metrics
-from hopwire.channels import viber
-from hopwire.channels.viber import CODES, ViberChannel, answer, body, parse_callback
+from hopwire.channels.http import Callback, Reply, Request, Said
+from hopwire.channels.viber import CODES, ViberPartner, body, parse_callback
+from hopwire.channels.viber import answer as answer_to
 from hopwire.config import ViberConnector
 from hopwire.model import (
     Answer,
     Fault,
-    Handover,
+    Incoming,
     Later,
     Never,
     Outcome,
     Receipt,
     SmsText,
     Taken,
+    Template,
     Unknown,
+    Unsubscribed,
     ViberButton,
     ViberContent,
     ViberImage,
     ViberText,
 )
 
-TO = "380501234567"
 TOKEN = "5379697806260881548"
 OK = b'{"status":0,"seq":17,"message_token":"' + TOKEN.encode() + b'"}'
-REFUSED = b'{"status":11,"seq":17}'
 IMAGE, LINK = "https://a.example/a.png", "https://b.example/"
-PAUSED = Never("paused", Fault.CONFIGURATION)
 
 
 def settings(**changes: Any) -> ViberConnector:
@@ -45,18 +41,8 @@ def settings(**changes: Any) -> ViberConnector:
     return ViberConnector(**(fields | changes))
 
 
-def handover(content: ViberContent | SmsText | None = None, **changes: Any) -> Handover:
-    fields: dict[str, Any] = {"message_id": 17, "sender": "Shop", "lifetime_s": 60}
-    return Handover(
-        **(fields | changes),
-        step=0,
-        part=0,
-        parts=1,
-        recipient=TO,
-        content=content or ViberText(text="Привіт"),
-        transactional=True,
-        repeated=False,
-    )
+def answer(status: int, text: bytes, **headers: str) -> Answer:
+    return answer_to(Reply(status, headers, text))
 
 
 # ---- what is said
@@ -107,6 +93,27 @@ def test_the_lifetime_is_never_below_viber_s_least() -> None:
     assert [one["ttl"] for one in said if one] == [30, 30, 86_400]
 
 
+CODE = Template(id="2c01", language="uk", kind="transaction", parameters={"pin": "1234"})
+
+
+@pytest.mark.parametrize("kind", [1701, 1702])
+@pytest.mark.parametrize("mode", ["twoway", "oneway"])
+def test_a_text_with_a_template_is_said_as_its_template(kind: Any, mode: Any) -> None:
+    """Types 1701 and 1702 have no `message` and so no tracking data."""
+    chosen = settings(mode=mode, template_type=kind)
+    assert body(handover(TEXT, template=CODE), chosen) == {
+        "service_id": 3100,
+        "dest": TO,
+        "seq": 17,
+        "type": kind,
+        "label": "transaction",
+        "ttl": 60,
+        "templateId": "2c01",
+        "templateLang": "uk",
+        "templateParams": {"pin": "1234"},
+    }
+
+
 @pytest.mark.parametrize(("sender", "service"), [("Shop", 3100), ("Else", 7), ("shop", 7)])
 def test_a_sender_name_has_its_service_id_or_the_one_for_every_other(sender: str, service: int) -> None:
     said = body(handover(sender=sender), settings(service_ids={"Shop": 3100, "*": 7}))
@@ -117,6 +124,20 @@ def test_a_sender_name_has_its_service_id_or_the_one_for_every_other(sender: str
 def test_viber_carries_no_sms() -> None:
     with pytest.raises(TypeError, match="SmsText"):
         body(handover(SmsText(text="Hi")), settings())
+
+
+def test_a_request_is_json_and_in_the_name_of_its_service() -> None:
+    asked = ViberPartner(settings(url="https://viber.example/")).request(handover())
+    assert isinstance(asked, Request)
+    assert json.loads(asked.body) == body(handover(), settings())
+    assert asked._replace(body=b"") == Request(
+        "https://viber.example/", b"", {"content-type": "application/json"}, "POST", "3100"
+    )
+
+
+def test_a_name_without_a_service_id_cannot_be_asked_for() -> None:
+    said = ViberPartner(settings()).request(handover(sender="Else"))
+    assert said == Never("no service id", Fault.SENDER)
 
 
 # ---- what is answered
@@ -132,7 +153,7 @@ EXPECTED: dict[int, Answer] = {
     1: Later(1.0, "1"),
     7: Later(1.0, "7"),
     8: Never("8", Fault.BLOCKED),
-    9: Never("9", Fault.RECIPIENT),
+    9: Never("9", Fault.NO_ACCOUNT),
     10: Never("10", Fault.RECIPIENT),
     12: Unknown("12"),
     27: Never("27", Fault.NUMBER),
@@ -171,6 +192,7 @@ def test_what_was_taken_is_taken_whatever_its_token(said: dict[str, Any], token:
         pytest.param(429, b"", Later(1.0, "http 429", throttled=True), id="too many requests"),
         pytest.param(503, b"", Later(1.0, "http 503"), id="not available"),
         pytest.param(302, b"", Later(1.0, "http 302"), id="a redirect"),
+        pytest.param(308, b"", Later(1.0, "http 308"), id="another redirect"),
         pytest.param(404, b"", Later(1.0, "http 404"), id="not found"),
         pytest.param(400, OK, Later(1.0, "http 400"), id="a refusal, whatever it says"),
     ],
@@ -202,6 +224,15 @@ def test_what_is_no_answer_of_viber_s_leaves_the_message_in_doubt(status: int, t
     assert answer(status, text) == Unknown(f"http {status}")
 
 
+def test_a_server_that_says_when_is_asked_then() -> None:
+    assert answer(503, b"", **{"retry-after": "30"}) == Later(30.0, "http 503")
+
+
+@given(st.binary(max_size=200), st.integers(200, 599))
+def test_any_answer_is_an_answer(text: bytes, status: int) -> None:
+    assert isinstance(answer(status, text), Answer)
+
+
 # ---- what is reported later
 
 
@@ -214,16 +245,69 @@ def test_what_is_no_answer_of_viber_s_leaves_the_message_in_doubt(status: int, t
 @pytest.mark.parametrize("number", [TO, "+" + TO, int(TO)], ids=["digits", "a plus", "a number"])
 def test_a_report_is_a_receipt(reported: int, outcome: Outcome, token: Any, number: Any) -> None:
     text = json.dumps({"message_token": token, "message_status": reported, "phone_number": number})
-    assert parse_callback("viber", text.encode()) == [
-        Receipt(
-            connector="viber",
-            provider_id=TOKEN,
-            recipient=TO,
-            outcome=outcome,
-            code=str(reported),
-            raw=text,
-        )
-    ]
+    receipt = Receipt(
+        connector="viber", provider_id=TOKEN, recipient=TO, outcome=outcome, code=str(reported), raw=text
+    )
+    assert parse_callback("viber", text.encode()) == Said(receipts=[receipt])
+
+
+def said(**fields: Any) -> Said:
+    return parse_callback("viber", json.dumps(fields).encode())
+
+
+@pytest.mark.parametrize(
+    ("fields", "about"),
+    [
+        pytest.param({"message_token": TOKEN}, TOKEN, id="a token"),
+        pytest.param({"message_token": int(TOKEN)}, TOKEN, id="a token that is a number"),
+        pytest.param({}, "", id="nothing"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("tracking", "known"), [({}, ""), ({"tracking_data": "m:17"}, "m:17")], ids=["", "tracking data"]
+)
+def test_a_reply_of_the_reader_s_came_in(
+    fields: dict[str, Any], about: str, tracking: dict[str, str], known: str
+) -> None:
+    """It answers the message that its tracking data names, else the one whose token it bears."""
+    text = "Так 😀"
+    told = said(**fields, phone_number="+" + TO, service_id=3100, time=1, message={"text": text, **tracking})
+    assert told == Said(
+        incoming=[
+            Incoming(
+                connector="viber",
+                sender=TO,
+                recipient="3100",
+                data_coding=8,
+                payload=text.encode("utf-16-be"),
+                about=known or about,
+            )
+        ]
+    )
+
+
+def test_a_reader_who_unsubscribes_is_told_of() -> None:
+    told = said(message_token=TOKEN, message_status=5, phone_number=TO)
+    assert told == Said(unsubscribed=[Unsubscribed(connector="viber", number=TO, about=TOKEN)])
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"message_token": "1", "message_status": 4},
+        {"message_token": "1", "message_status": 1000},
+        {"message_token": "1", "message_status": "0.5"},
+        {"message_token": None, "message_status": 0},
+        {"message_token": "", "message_status": 0},
+        {"message_status": 0},
+        {"message": None},
+        {"message": "text"},
+    ],
+    ids=str,
+)
+def test_a_report_about_something_else_says_nothing(fields: dict[str, Any]) -> None:
+    assert said(**fields) == Said()
 
 
 @pytest.mark.parametrize(
@@ -234,370 +318,16 @@ def test_a_report_that_is_nested_too_deeply_is_garbage(text: bytes) -> None:
         parse_callback("viber", text)
 
 
-# ---- the line
+@pytest.mark.parametrize("text", [b"", b"not json", b"[]", b"1", b"null", b'{"a":', b"\xff", b"{}{}"])
+def test_what_is_no_object_is_garbage(text: bytes) -> None:
+    with pytest.raises(ValueError, match="the callback is not a JSON object"):
+        parse_callback("viber", text)
 
 
-class Far:
-    """Viber's side: keeps what was asked, and answers as it is told."""
-
-    def __init__(self) -> None:
-        self.asked: list[dict[str, Any]] = []
-        self.arrived = asyncio.Event()
-        self.may_answer = asyncio.Event()
-        self.may_answer.set()
-        self.says()
-
-    def says(self, text: bytes = b"", status: int = 200, **headers: str) -> None:
-        self.reply = partial(web.Response, body=text, status=status, headers=headers)
-
-    async def take(self, request: web.Request) -> web.StreamResponse:
-        assert request.content_type == "application/json"
-        self.asked.append(await request.json())
-        self.arrived.set()
-        await self.may_answer.wait()
-        return self.reply()
-
-
-@asynccontextmanager
-async def line(url: str, **changes: Any) -> AsyncIterator[ViberChannel]:
-    channel = ViberChannel("viber", settings(url=url, **changes), lambda: None)
-    await channel.start()
+@given(st.binary(max_size=200))
+def test_any_callback_is_read_or_is_garbage(text: bytes) -> None:
     try:
-        yield channel
-    finally:
-        await channel.stop()
-
-
-@asynccontextmanager
-async def raw_line(
-    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any], scheme: str = "http", **changes: Any
-) -> AsyncIterator[ViberChannel]:
-    """A channel whose far end is a socket."""
-
-    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await serve(reader, writer)
-        finally:
-            writer.transport.abort()
-
-    server = await asyncio.start_server(once, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server, line(f"{scheme}://127.0.0.1:{port}/", **changes) as channel:
-        yield channel
-
-
-@pytest.fixture
-async def far() -> Far:
-    return Far()
-
-
-@pytest.fixture
-async def url(far: Far) -> AsyncIterator[str]:
-    """Where the far side listens."""
-    app = web.Application()
-    app.router.add_route("*", "/{any:.*}", far.take)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}/send"
-    await runner.cleanup()
-
-
-@pytest.fixture
-async def channel(url: str) -> AsyncIterator[ViberChannel]:
-    async with line(url, window=3) as one:
-        yield one
-
-
-@pytest.fixture
-async def two(url: str) -> AsyncIterator[ViberChannel]:
-    """A channel with two services, one of them set up wrongly."""
-    async with line(url, service_ids={"Shop": 3100, "Bad": 666}) as one:
-        yield one
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The channel's time, moved by the test."""
-    now = [1000.0]
-    monkeypatch.setattr(viber, "time", SimpleNamespace(time_ns=lambda: 0, monotonic=lambda: now[0]))
-    return now
-
-
-async def test_a_message_is_posted_and_taken(far: Far, channel: ViberChannel) -> None:
-    far.says(OK)
-    assert await channel.submit(handover()) == Taken(TOKEN)
-    assert far.asked == [body(handover(), settings())]
-
-
-async def test_a_name_without_a_service_id_is_not_sent(far: Far, channel: ViberChannel) -> None:
-    assert await channel.submit(handover(sender="Else")) == Never("no service id", Fault.SENDER)
-    assert far.asked == []
-
-
-@pytest.mark.parametrize("status", [301, 302, 307, 308])
-async def test_a_redirect_is_not_followed(far: Far, channel: ViberChannel, status: int) -> None:
-    far.says(status=status, Location="/elsewhere")
-    assert await channel.submit(handover()) == Later(1.0, f"http {status}")
-    assert len(far.asked) == 1
-
-
-async def test_the_capacity_is_what_the_window_leaves(far: Far, channel: ViberChannel) -> None:
-    far.says(OK)
-    far.may_answer.clear()
-    submits = [asyncio.create_task(channel.submit(handover())) for _ in range(3)]
-    await far.arrived.wait()
-    assert channel.capacity == 0
-    far.may_answer.set()
-    assert await asyncio.gather(*submits) == [Taken(TOKEN)] * 3
-    assert channel.capacity == 3
-
-
-async def test_stopping_waits_for_the_answers_under_way(far: Far, channel: ViberChannel) -> None:
-    far.says(OK)
-    far.may_answer.clear()
-    submit = asyncio.create_task(channel.submit(handover()))
-    await far.arrived.wait()
-    stop = asyncio.create_task(channel.stop())
-    await asyncio.sleep(0)
-    assert channel.capacity == 0
-    assert await channel.submit(handover()) == Later(1.0, "stopped")
-    far.may_answer.set()
-    await stop
-    assert await submit == Taken(TOKEN)
-
-
-async def test_it_says_when_there_is_room_again() -> None:
-    told: list[int] = []
-    one: ViberChannel
-    one = ViberChannel("viber", settings(url="http://127.0.0.1:1/"), lambda: told.append(one.capacity))
-    assert one.capacity == 0
-    await one.start()
-    await one.submit(handover())
-    await one.stop()
-    assert told == [100, 100]
-
-
-# ---- a fault of our configuration
-
-
-def alerts() -> float:
-    return metrics.REGISTRY.get_sample_value("hopwire_alerts_total", {"connector": "viber"}) or 0.0
-
-
-async def test_a_fault_of_the_connection_pauses_it_and_then_one_message_tries(
-    far: Far, channel: ViberChannel, clock: list[float]
-) -> None:
-    before = alerts()
-    far.says(REFUSED)
-    assert await channel.submit(handover()) == Never("11", Fault.CONFIGURATION)
-    assert [await channel.submit(handover()) for _ in range(3)] == [PAUSED] * 3
-    assert (len(far.asked), alerts() - before) == (1, 1)
-
-    clock[0] += viber.PAUSE_S
-    far.says(status=401)
-    together = await asyncio.gather(*(channel.submit(handover()) for _ in range(3)))
-    assert together == [Never("http 401", Fault.CONFIGURATION), PAUSED, PAUSED]
-    assert (len(far.asked), alerts() - before) == (2, 2)
-
-    clock[0] += viber.PAUSE_S
-    far.says(OK)
-    assert await channel.submit(handover()) == Taken(TOKEN)
-    assert [await channel.submit(handover()) for _ in range(3)] == [Taken(TOKEN)] * 3
-    assert (len(far.asked), alerts() - before) == (6, 2)
-
-
-@pytest.mark.parametrize(
-    ("status", "text", "pauses_all"),
-    [
-        *(pytest.param(200, reply(code), code in (11, 401), id=str(code)) for code in CONFIGURATION),
-        pytest.param(401, b"", True, id="http 401"),
-        pytest.param(403, b"", True, id="http 403"),
-    ],
-)
-async def test_a_fault_of_one_service_does_not_pause_another(
-    far: Far, two: ViberChannel, status: int, text: bytes, pauses_all: bool
-) -> None:
-    far.says(text, status)
-    assert await two.submit(handover(sender="Bad")) == answer(status, text)
-    far.says(OK)
-    assert await two.submit(handover(sender="Bad")) == PAUSED
-    assert await two.submit(handover()) == (PAUSED if pauses_all else Taken(TOKEN))
-    assert await two.submit(handover(sender="Bad")) == PAUSED
-
-
-async def test_a_service_is_refused_when_the_connection_is_right_again(
-    far: Far, two: ViberChannel, clock: list[float], caplog: pytest.LogCaptureFixture
-) -> None:
-    before = alerts()
-    far.says(REFUSED)
-    await two.submit(handover())
-    clock[0] += viber.PAUSE_S
-    far.says(reply(2))
-    assert await two.submit(handover(sender="Bad")) == EXPECTED[2]
-    far.says(OK)
-    assert await two.submit(handover(sender="Bad")) == PAUSED
-    assert await two.submit(handover()) == Taken(TOKEN)
-    assert alerts() - before == 2
-    assert [one.getMessage() for one in caplog.records] == [
-        "connector=viber refused our configuration service_id=all code=11 paused_s=60",
-        "connector=viber refused our configuration service_id=666 code=2 paused_s=60",
-    ]
-
-
-async def test_a_service_stays_paused_while_the_connection_is_refused(
-    far: Far, two: ViberChannel, clock: list[float]
-) -> None:
-    far.says(reply(2))
-    await two.submit(handover(sender="Bad"))
-    clock[0] += viber.PAUSE_S
-    far.says(REFUSED)
-    assert await two.submit(handover(sender="Bad")) == EXPECTED[11]
-    clock[0] += viber.PAUSE_S
-    far.says(OK)
-    assert await two.submit(handover()) == Taken(TOKEN)
-    together = await asyncio.gather(*(two.submit(handover(sender="Bad")) for _ in range(2)))
-    assert together == [Taken(TOKEN), PAUSED]
-    assert await two.submit(handover(sender="Bad")) == Taken(TOKEN)
-
-
-async def test_an_older_answer_does_not_end_a_pause(far: Far, channel: ViberChannel) -> None:
-    far.says(OK)
-    far.may_answer.clear()
-    older = asyncio.create_task(channel.submit(handover()))
-    await far.arrived.wait()
-    held, far.may_answer = far.may_answer, asyncio.Event()
-    far.may_answer.set()
-    far.says(REFUSED)
-    assert await channel.submit(handover()) == EXPECTED[11]
-    far.says(OK)
-    held.set()
-    assert await older == Taken(TOKEN)
-    assert await channel.submit(handover()) == PAUSED
-
-
-async def test_many_refusals_at_once_alert_once(far: Far, channel: ViberChannel) -> None:
-    before = alerts()
-    far.says(REFUSED)
-    far.may_answer.clear()
-    submits = [asyncio.create_task(channel.submit(handover())) for _ in range(3)]
-    await far.arrived.wait()
-    far.may_answer.set()
-    assert set(await asyncio.gather(*submits)) == {Never("11", Fault.CONFIGURATION)}
-    assert alerts() - before == 1
-
-
-async def test_another_refusal_does_not_pause(far: Far, channel: ViberChannel) -> None:
-    for code in (1, 8, 9, 27, 39):
-        far.says(reply(code))
-        assert await channel.submit(handover()) == EXPECTED[code]
-    assert len(far.asked) == 5
-
-
-# ---- a broken line
-
-
-async def read_request(reader: asyncio.StreamReader) -> None:
-    head = await reader.readuntil(b"\r\n\r\n")
-    length = next(
-        int(x.split(b":")[1]) for x in head.lower().split(b"\r\n") if x.startswith(b"content-length")
-    )
-    await reader.readexactly(length)
-
-
-async def test_a_refused_connection_is_temporary() -> None:
-    async with line("http://127.0.0.1:1/") as channel:
-        assert await channel.submit(handover()) == Later(1.0, "no connection")
-
-
-async def test_a_name_that_does_not_resolve_is_temporary() -> None:
-    async with line("http://nowhere.invalid/") as channel:
-        assert await channel.submit(handover()) == Later(1.0, "no connection")
-
-
-@pytest.mark.parametrize("url", ["nonsense", "http://", "ftp://a.example/"])
-async def test_an_address_that_is_none_is_our_fault(url: str) -> None:
-    async with line(url) as channel:
-        assert await channel.submit(handover()) == Never("url", Fault.CONFIGURATION)
-
-
-async def test_a_connection_closed_after_the_request_leaves_it_unknown() -> None:
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await read_request(reader)
-
-    async with raw_line(serve) as channel:
-        assert isinstance(await channel.submit(handover()), Unknown)
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Le", id="in the head"),
-        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n" + OK[:20], id="in the body"),
-        pytest.param(b"no HTTP at all\r\n\r\n", id="nonsense"),
-    ],
-)
-async def test_an_answer_cut_short_leaves_it_unknown(said: bytes) -> None:
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await read_request(reader)
-        writer.write(said)
-        await writer.drain()
-        writer.close()
-
-    async with raw_line(serve) as channel:
-        assert isinstance(await channel.submit(handover()), Unknown)
-
-
-async def test_an_answer_in_pieces_is_read_to_its_end() -> None:
-    read_some = asyncio.Event()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await read_request(reader)
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(OK), OK[:9]))
-        await writer.drain()
-        await read_some.wait()
-        writer.write(OK[9:])
-        await writer.drain()
-        await reader.read()
-
-    async with raw_line(serve) as channel:
-        submit = asyncio.create_task(channel.submit(handover()))
-        asyncio.get_running_loop().call_later(0.05, read_some.set)
-        assert await submit == Taken(TOKEN)
-
-
-async def test_no_answer_in_time_leaves_it_unknown() -> None:
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        await reader.read()
-
-    async with raw_line(serve, timeout_s=1) as channel:
-        assert isinstance(await channel.submit(handover()), Unknown)
-
-
-async def test_no_handshake_in_time_is_temporary() -> None:
-    """Not a byte of the message has left."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while await reader.read(1000):
-            pass
-
-    async with raw_line(serve, scheme="https", timeout_s=1) as channel:
-        assert await channel.submit(handover()) == Later(1.0, "no connection")
-
-
-async def test_an_answer_without_end_is_not_read_to_its_end() -> None:
-    sent = 0
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal sent
-        await read_request(reader)
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
-        while not writer.is_closing() and sent < 100_000_000:
-            writer.write(b" " * 65_536)
-            sent += 65_536
-            await writer.drain()
-
-    async with raw_line(serve) as channel:
-        assert await channel.submit(handover()) == Unknown("http 200")
-    assert sent < 100_000_000
+        told = ViberPartner(settings()).callback("viber", Callback({}, "", text))
+    except ValueError:
+        return
+    assert isinstance(told, Said)

@@ -267,3 +267,20 @@ def conversation(folder: Path, port: int) -> None:
         assert gateway.ask("send", **sent) == refusal
         does(folder, "stoplist", "remove", "shop", to)
         assert gateway.ask("send", **sent).keys() == {"id", "sms_count"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        pytest.param('tls=true" --set "tls_ca=/no/such/file', "No such file", id="a file that is not there"),
+        pytest.param("system_id=мій", "latin-1", id="a login that no PDU carries"),
+        pytest.param('statuses={ "0x40F-0x401" = "sender" }', "the wrong way round", id="a range"),
+    ],
+)
+def test_what_could_never_connect_is_found_by_the_check(folder: Path, setting: str, told: str) -> None:
+    add(folder, "127.0.0.1:1", "secret", *setting.split('" --set "'))
+    for command in (("config", "check"), ("serve",)):
+        ended = run(*command, cwd=folder)
+        assert ended.returncode == 3
+        assert ended.stderr.startswith("hopwire: connectors.operator: cannot be used: ")
+        assert told in ended.stderr

@@ -17,7 +17,7 @@ from test_store_receipts import receipt
 from typer.testing import CliRunner, Result
 
 from hopwire.admission import now_ms
-from hopwire.cli import connector, inbox
+from hopwire.cli import connector, inbox, number
 from hopwire.cli.console import CommandError, Ending, new_commands
 from hopwire.model import ConnectorState, Outcome
 from hopwire.store import Store
@@ -49,6 +49,7 @@ def commands() -> typer.Typer:
     account.add_typer(inbox.number, name="number")
     app.add_typer(account, name="account")
     app.add_typer(inbox.message, name="message")
+    app.add_typer(number.commands, name="number")
     app.add_typer(inbox.stoplist, name="stoplist")
     app.add_typer(connector.commands, name="connector")
     return app
@@ -103,13 +104,17 @@ class Operator:
         return asyncio.run(opened())
 
 
-@pytest.fixture
-def operator(store_url: str, tmp_path: Path) -> Operator:
+def with_accounts(url: str, folder: Path) -> Operator:
     """With two accounts, shop and bank."""
-    operator = Operator(store_url, tmp_path)
+    operator = Operator(url, folder)
     for login in ("shop", "bank"):
         operator.store(lambda store, login=login: open_account(Directory(store.engine), login=login))  # type: ignore[misc]
     return operator
+
+
+@pytest.fixture
+def operator(store_url: str, tmp_path: Path) -> Operator:
+    return with_accounts(store_url, tmp_path)
 
 
 # ---- numbers and messages

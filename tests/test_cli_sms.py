@@ -65,7 +65,7 @@ def test_what_forces_ucs2_is_named(parts: Parts) -> None:
         "encoding: UCS-2\n"
         "parts: 2\n"
         "units: 73; a part has 67, the last has 61 left\n"
-        "forced UCS-2: U+0060 GRAVE ACCENT, U+1F600 GRINNING FACE\n"
+        "forced UCS-2: ` (U+0060 GRAVE ACCENT), 😀 (U+1F600 GRINNING FACE)\n"
         f"part 1: `{'a' * 66}\n"
         "part 2: aaaa😀\n"
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hopwire.config import Config, ConfigError, Route, SmppConnector, describe, example, load, parse
+from hopwire.config import KINDS, Config, ConfigError, Route, SmppConnector, describe, example, load, parse
 
 SMPP = {"kind": "smpp", "host": "smsc.example.net", "system_id": "u", "password": "p"}
 VIBER = {"kind": "viber", "service_ids": {"*": 3100}, "callback_secret": "a" * 16}
@@ -128,7 +128,8 @@ def test_postgresql_takes_its_secret_from_the_environment() -> None:
         ),
         pytest.param(
             {"connectors": {"a": {"kind": "smtp"}}},
-            "connectors.a.kind = 'smtp': must be one of smpp, viber",
+            "connectors.a.kind = 'smtp': must be one of smpp, viber, infobip, turbosms, http_php, gms,"
+            " vonage, http",
             id="a kind of connector",
         ),
         pytest.param(
@@ -158,7 +159,8 @@ def test_postgresql_takes_its_secret_from_the_environment() -> None:
         ),
         pytest.param(
             {"routes": [{"channel": "sms", "connector": "v"}], "connectors": {"v": VIBER}},
-            "routes[0].connector = 'v': must be a connector of kind smpp, which carries sms",
+            "routes[0].connector = 'v': must be a connector that carries sms,"
+            " of kind gms, http, http_php, infobip, smpp, turbosms, vonage",
             id="an SMS route to Viber",
         ),
         pytest.param(
@@ -242,7 +244,7 @@ def test_the_example_is_the_defaults() -> None:
 def test_the_example_uncommented_is_good_and_holds_every_setting() -> None:
     text = re.sub(r"^#(?! )", "", example(), flags=re.MULTILINE)
     config = parse(tomllib.loads(text))
-    assert set(config.connectors) == {"operator", "viber"}
+    assert set(config.connectors) == {"operator", *KINDS} - {"smpp"}
     assert len(config.routes) == 1
     settings = [s for s in describe() if s.section != "demo"]
     assert all(re.search(rf"^{s.key} = ", text, re.MULTILINE) for s in settings)

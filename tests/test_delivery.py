@@ -19,6 +19,7 @@ from hopwire.delivery import (
     PartState,
     Release,
     Reported,
+    Spared,
     Submit,
     Timer,
     advance,
@@ -130,6 +131,40 @@ def test_a_final_no_of_the_last_step_ends_the_message(step: Step, fault: Fault) 
     status = Status.BAD_NUMBER if fault is Fault.NUMBER else Status.FAILED
     assert (d.status, d.due_at, d.timer_at) == (status, None, None)
     assert money(actions) == money([Release(0, step.price)])
+
+
+SPARED = Spared(0, "remembered", Fault.NO_ACCOUNT)
+
+
+def test_a_step_that_would_be_refused_is_passed_over_and_the_next_one_due_at_once() -> None:
+    d, actions = play(BOTH, [(10, SPARED), (10, SPARED), (11, BEGIN), (12, taken(step=1))], due_s=10)
+    assert (d.at, d.status, d.rungs[0].parts[0].code) == (1, Status.SENT, "remembered")
+    assert submits(actions) == [Submit(1, 0)]
+    assert money(actions) == money([Charge(1, 10)])
+    assert money(play(BOTH, [(10, SPARED)], due_s=10)[1]) == []
+
+
+@pytest.mark.parametrize(
+    ("steps", "history"),
+    [
+        pytest.param((VIBER,), [], id="the last one is tried"),
+        pytest.param(BOTH, [(0, BEGIN)], id="it has begun"),
+        pytest.param(BOTH, [(0, BEGIN), (1, answer(LATER))], id="it is to be tried again"),
+        pytest.param((), [], id="there is none"),
+    ],
+)
+def test_a_step_is_passed_over_only_where_another_one_follows_and_nothing_has_left(
+    steps: tuple[Step, ...], history: History
+) -> None:
+    assert play(steps, [*history, (5, SPARED)]) == play(steps, history)
+
+
+def test_what_is_scheduled_is_not_passed_over_before_its_time() -> None:
+    assert play(BOTH, [(9, SPARED)], due_s=10) == play(BOTH, [], due_s=10)
+
+
+def test_only_the_step_that_is_meant_is_passed_over() -> None:
+    assert play(BOTH, [(5, SPARED._replace(step=1))]) == play(BOTH, [])
 
 
 @pytest.mark.parametrize("no", [never(Fault.BLOCKED), receipt(Outcome.FAILED, fault=Fault.BLOCKED)])

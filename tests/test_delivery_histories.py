@@ -23,6 +23,7 @@ from hopwire.delivery import (
     PartState,
     Release,
     Reported,
+    Spared,
     Submit,
     Timer,
     advance,
@@ -121,6 +122,8 @@ class World:
         if isinstance(event, Timer | Orphaned):
             self.lost.update(_sending(before) - _sending(self.d))
         match event:
+            case Spared(step) if self.d != before:
+                self.said_no.add(step)
             case Answered(step, part, Later()):
                 self.refused[step, part] += 1
             case Answered(step, part, Unknown()):
@@ -290,10 +293,24 @@ HAPPENINGS = {
     "next": st.just(("next",)),
     "answer": st.tuples(st.just("answer"), NUMBERS, ANSWERS),
     "report": st.tuples(st.just("report"), NUMBERS, st.sampled_from(Outcome), FAULTS),
+    "spare": st.just(("spare",)),
     "orphan": st.just(("orphan",)),
     "delete": st.just(("delete",)),
 }
-OFTEN = ["next", "next", "next", "answer", "answer", "report", "report", "wait", "work", "orphan", "delete"]
+OFTEN = [
+    "next",
+    "next",
+    "next",
+    "answer",
+    "answer",
+    "report",
+    "report",
+    "wait",
+    "work",
+    "spare",
+    "orphan",
+    "delete",
+]
 HAPPENING = st.sampled_from(OFTEN).flatmap(HAPPENINGS.__getitem__)
 LIVES = st.lists(HAPPENING, min_size=10, max_size=40)
 LAST_ANSWERS = st.lists(
@@ -315,6 +332,8 @@ def live(world: World, happening: tuple[object, ...]) -> None:
             world.answer(attempts[-1 - n % len(attempts)], answer)
         case ("report", int(n), Outcome() as outcome, Fault() as fault) if attempts:
             world.report(attempts[-1 - n % len(attempts)], outcome, fault)
+        case ("spare",):
+            world.happen(Spared(world.d.at, "remembered", Fault.NO_ACCOUNT))
         case ("orphan",):
             world.happen(Orphaned())
         case ("delete",):

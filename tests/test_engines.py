@@ -64,6 +64,16 @@ INDEXED: list[tuple[str, dict[str, Any]]] = [
     ("claim", {"connector": "smsc", "worker": "w1", "now": NOW, "n": 10}),
     ("stopped_among", {"numbers": ["1"]}),
     ("find_spellings", {"provider_ids": ["1"]}),
+    ("find_senders", {"provider_ids": ["1"]}),
+    ("senders", {"ids": [1, 2]}),
+    ("outstanding", {"connector": "viber", "after": 0, "n": 10}),
+    ("no_account_among", {"channel": "viber", "numbers": ["1", "2"], "now": NOW}),
+    ("forget_no_account", {"channel": "viber", "number": "1"}),
+    ("forget_old_no_accounts", {"now": NOW}),
+    ("story", {"id": 1}),
+    ("events_of", {"id": 1}),
+    ("payments_of", {"id": 1}),
+    ("receipts_of", {"id": 1}),
     ("list_unmatched_receipts", {"connector": "", "n": 10}),
     ("parts_from", {"senders": ["1"]}),
     ("old_parts", {"before": NOW}),
@@ -84,7 +94,12 @@ INDEXED: list[tuple[str, dict[str, Any]]] = [
     ("account_by_login", {"login": "x"}),
     ("account_by_key", {"digest": "x"}),
 ]
-IN_ORDER = {"claim", "due_timers", "unmatched_receipts"}  # read in the order of an index, up to the limit
+IN_ORDER = {
+    "claim",
+    "due_timers",
+    "outstanding",
+    "unmatched_receipts",
+}  # read in the order of an index, up to the limit
 
 
 def sqlite_plan(tx: Any, name: str, params: dict[str, Any]) -> str:

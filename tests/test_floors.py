@@ -10,10 +10,10 @@ PACKAGE = Path(__file__).parent.parent / "hopwire"
 FLOORS = [
     {"errors", "model", "metrics"},
     {"config"},
-    {"phone", "wap", "money", "delivery", "smpp", "translit"},
+    {"phone", "wap", "money", "delivery", "smpp", "translit", "templates", "images"},
     {"sms"},  # the cores stand on one another, too: a plan counts parts, and a part may be a WAP push
-    {"routing", "inbox"},
-    {"store", "channels", "simulators", "logs"},
+    {"routing", "inbox", "timeline"},
+    {"store", "channels", "simulators", "logs", "fetch"},
     {"admission", "worker", "webhooks", "credentials"},
     {"web", "cli"},
     {"app"},

@@ -80,6 +80,10 @@ ELSEWHERE = {
     "too_large": "test_wire.py",
     "head_too_large": "test_wire.py",
     "recipient_opted_out": "test_store_inbox.py, where a reader says stop",
+    "image_unreachable": "test_a_picture_that_is_looked_at_is_not_fetched_from_behind_our_walls",
+    "image_too_large": "test_fetch.py",
+    "image_of_other_kind": "test_fetch.py",
+    "image_bad_pixels": "test_fetch.py",
     "destination_not_allowed": "no rule about destinations yet",
 }
 
@@ -87,7 +91,7 @@ ELSEWHERE = {
 def test_every_error_of_the_catalogue_is_met() -> None:
     assert REFUSALS.keys() | ELSEWHERE.keys() == errors.CATALOGUE.keys()
     named = {name for name in ELSEWHERE.values() if name.startswith("test_") and " " not in name}
-    assert named - globals().keys() == {"test_wire.py"}
+    assert named - globals().keys() == {"test_wire.py", "test_fetch.py"}
 
 
 @pytest.fixture
@@ -108,6 +112,16 @@ async def test_an_error_says_its_sentence_and_stores_nothing(gateway: Gateway, p
         assert (code, reply.status, reply.text) == (code, 200, f"errors:{errors.CATALOGUE[code].text}\n")
     assert gateway.kept() == 0
     assert await gateway.ask(command="balance") == "balance:100\n"
+
+
+@pytest.mark.parametrize("kind", [{"viber_type": "image"}, BUTTON], ids=["an image", "of a button"])
+async def test_a_picture_that_is_looked_at_is_not_fetched_from_behind_our_walls(
+    tmp_path: Path, kind: dict[str, str]
+) -> None:
+    sent = {**SEND, **VIBER, **kind, "viber_image": "http://127.0.0.1/x.png"}
+    async with running(tmp_path, viber={"check_images": True}) as gateway:
+        assert await gateway.ask(**sent) == f"errors:{errors.ImageUnreachable.text}\n"
+        assert gateway.kept() == 0
 
 
 async def test_a_registered_sender_may_be_used(gateway: Gateway, poor: str) -> None:

@@ -10,9 +10,9 @@ from urllib.parse import quote, urlencode
 
 import pytest
 from gateway import SECRET, Gateway, get, post, running
+from http_ends import line
 
 from hopwire import credentials, logs, metrics
-from hopwire.channels.viber import ViberChannel
 from hopwire.config import Log, ViberConnector
 from hopwire.model import Fault, Handover, Never, Taken, ViberText
 
@@ -110,23 +110,20 @@ async def refused_by_viber() -> None:
     """A hand-over to an address where nobody listens, and one that is none."""
     for url in ("http://127.0.0.1:1/", f"nonsense://{WRONG_KEY}"):
         settings = ViberConnector(url=url, service_ids={"*": 1}, callback_secret=SECRET)
-        channel = ViberChannel("viber", settings, lambda: None)
-        await channel.start()
-        answer = await channel.submit(
-            Handover(
-                message_id=1,
-                step=0,
-                part=0,
-                parts=1,
-                recipient=NUMBER,
-                sender=SENDER,
-                content=ViberText(text=TEXT),
-                lifetime_s=60,
-                transactional=True,
-                repeated=False,
-            )
+        handed = Handover(
+            message_id=1,
+            step=0,
+            part=0,
+            parts=1,
+            recipient=NUMBER,
+            sender=SENDER,
+            content=ViberText(text=TEXT),
+            lifetime_s=60,
+            transactional=True,
+            repeated=False,
         )
-        await channel.stop()
+        async with line(settings) as channel:
+            answer = await channel.submit(handed)
     assert answer == Never("url", Fault.CONFIGURATION)
 
 

@@ -4,8 +4,21 @@ from typing import Any
 
 import pytest
 
-from hopwire.model import Account, SendRequest, SmsText, Step, ViberText, WapPush, Writing
+from hopwire.model import (
+    Account,
+    SendRequest,
+    SmsText,
+    Step,
+    Template,
+    ViberButton,
+    ViberContent,
+    ViberImage,
+    ViberText,
+    WapPush,
+    Writing,
+)
 from hopwire.routing import Carrier, Tables, Times, by_prefix, longest, parts, plan, price_of_part
+from hopwire.templates import Registered, Templates
 
 ACCOUNT = Account(
     id=1,
@@ -167,3 +180,70 @@ def test_a_step_is_written_as_its_connector_wants(writing: Writing, parts: int, 
 def test_what_gets_no_receipt_is_paid_when_taken() -> None:
     (step,) = plan(request(sms="a"), ON_DELIVERY, tables(Writing(), "none"), TIMES)
     assert (step.reports, step.charge_on, step.writing) == ("none", "taken", None)
+
+
+# ---- templates
+
+
+def registered(kind: str = "transaction", **more: Any) -> Registered:
+    fields = {"id": kind, "sender": "Shop", "language": "uk", "text": f"Your {kind} is {{{{what}}}}"}
+    return Registered(kind=kind, **(fields | more))
+
+
+def with_templates(*prices: tuple[str, str, int]) -> Tables:
+    book = Templates([registered(), registered("promotion")])
+    return TABLES._replace(prices=by_prefix([("viber", "380", 400), *prices]), templates=book)
+
+
+def by_viber(content: ViberContent, tables: Tables, to: str = TO, sender: str = "Shop") -> Step | None:
+    """The one step of a message by Viber alone."""
+    asked = SendRequest(recipient=to, viber=content, viber_sender=sender, viber_lifetime_s=60)
+    return next(iter(plan(asked, ACCOUNT, tables, TIMES)), None)
+
+
+TRANSACTION, PROMOTION = ViberText(text="Your transaction is 17"), ViberText(text="Your promotion is 17")
+CHEAP, CHEAPER = ("viber-transaction", "38", 100), ("viber-transaction", "38067", 50)
+
+
+@pytest.mark.parametrize(
+    ("content", "prices", "template", "price"),
+    [
+        pytest.param(TRANSACTION, [], "transaction", 400, id="a transaction, and only one price"),
+        pytest.param(TRANSACTION, [CHEAP], "transaction", 100, id="a transaction at its price"),
+        pytest.param(TRANSACTION, [CHEAP, CHEAPER], "transaction", 50, id="by the longest prefix"),
+        pytest.param(
+            TRANSACTION, [("viber-transaction", "48", 1)], "transaction", 400, id="none for the number"
+        ),
+        pytest.param(TRANSACTION, [("viber-transaction", "", 0)], "transaction", 0, id="for nothing"),
+        pytest.param(PROMOTION, [CHEAP], "promotion", 400, id="a promotion"),
+        pytest.param(ViberText(text="Your turn"), [CHEAP], None, 400, id="another text"),
+        pytest.param(ViberImage(image="Your transaction is 17"), [CHEAP], None, 400, id="an image"),
+        pytest.param(
+            ViberButton(text="Your transaction is 17", caption="a", url="b"),
+            [CHEAP],
+            None,
+            400,
+            id="a button",
+        ),
+    ],
+)
+def test_an_instance_of_a_template_goes_as_it_and_at_its_price(
+    content: ViberContent, prices: list[tuple[str, str, int]], template: str | None, price: int
+) -> None:
+    step = by_viber(content, with_templates(*prices))
+    kept = (
+        Template(id=template, language="uk", kind=template, parameters={"what": "17"}) if template else None
+    )
+    assert step == viber_step(template=kept, part_price=price)
+
+
+def test_a_template_counts_for_its_sender_alone() -> None:
+    step = by_viber(TRANSACTION, with_templates(CHEAP), sender="Bank")
+    assert step == viber_step()
+
+
+def test_a_number_with_a_price_of_transactions_alone_gets_transactions_alone() -> None:
+    tables = with_templates()._replace(prices=by_prefix([CHEAP]))
+    assert by_viber(TRANSACTION, tables) is not None
+    assert by_viber(PROMOTION, tables) is None
+    assert by_viber(TRANSACTION, tables, "48501234567") is None

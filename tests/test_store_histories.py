@@ -5,6 +5,7 @@ every event; in the end time passes, and then every message has ended and no mon
 """
 
 import asyncio
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hopwire.delivery import Answered, plan_delivery
+from hopwire.delivery import Answered, PartState, plan_delivery
 from hopwire.model import (
     Account,
     Answer,
@@ -34,10 +35,11 @@ from hopwire.store.directory import Directory
 from hopwire.store.engine import Tx
 from hopwire.store.migrate import open_store
 from hopwire.store.rows import kept_by_id
+from hopwire.timeline import Story, What, lines
 
 LEASE_MS = 30_000
 A_DAY_MS = 86_400_000
-TABLES = ("accounts", "deliveries", "messages", "handles", "receipts", "ledger")
+TABLES = ("accounts", "deliveries", "messages", "handles", "receipts", "ledger", "events", "no_account")
 
 PLANS: tuple[tuple[Step, ...], ...] = (
     (VIBER, SMS),
@@ -55,6 +57,7 @@ ANSWERS: tuple[Answer, ...] = (
     Later(1.0, "slow down", throttled=True),
     Never("no", Fault.RECIPIENT),
     Never("no", Fault.BLOCKED),
+    Never("no", Fault.NO_ACCOUNT),
     Unknown("lost"),
 )
 
@@ -162,6 +165,24 @@ class World:
             assert statuses[i].final or not before.final
             assert statuses[i] is before or before not in (Status.DELETED, Status.NO_ROUTE)
         self._statuses = statuses
+        await self._check_stories()
+
+    async def _check_stories(self) -> None:
+        """What is told of a message fits what it is, and how often it was handed over."""
+        handed = Counter(h.message_id for h in self._handed)
+        for i in self._ids:
+            story = await self._store.story(i)
+            assert story is not None
+            told = [line.what for line in lines(story, "UAH", lambda connector, code: "")]
+            assert sum(what.startswith("handed over") for what in told) == handed[i]
+            assert sum(what.startswith("charged") for what in told) <= 1
+            noted = [note for _, note in story.notes]
+            assert story.delivery.status is told_status(story)
+            assert story.delivery.at == max((n.step for n in noted if n.what is What.NEXT), default=0)
+            for step, rung in enumerate(story.delivery.rungs):
+                for part, one in enumerate(rung.parts):
+                    ids = [n.detail for n in noted if n[:3] == (step, part, What.TAKEN)]
+                    assert one.provider_id == (ids[-1] if ids else "")
 
     async def end(self) -> None:
         """Nobody answers any more, and time passes."""
@@ -176,6 +197,14 @@ class World:
         assert account.reserved == 0
         await self._store.forget_receipts(self._now + RECEIPTS_KEPT_MS)
         assert await self._store.match_receipts(100, self._now) == 0
+
+
+def told_status(story: Story) -> Status:
+    """The status after the last note; that something is being handed over is told by the delivery itself."""
+    rungs = story.delivery.rungs
+    handed = any(part.state is PartState.SENDING for rung in rungs for part in rung.parts)
+    noted = [note.status for _, note in story.notes]
+    return max(noted[-1] if noted else Status.PENDING if rungs else Status.NO_ROUTE, Status(handed))
 
 
 def _progress(handover: Handover, provider_id: str) -> Receipt:

@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from test_inbox import cut, incoming
-from test_store import admit, claim, money
+from test_store import admit, answered, claim, money
 
 from hopwire.errors import NotEnoughMoney, RecipientOptedOut
 from hopwire.inbox import whole
-from hopwire.model import Account, Incoming
+from hopwire.model import Account, Incoming, Taken, Unsubscribed
 from hopwire.store import Store
 from hopwire.store.directory import Directory
 from hopwire.store.inbox import Inbox, InboxMessage, Stopped
@@ -271,3 +271,78 @@ async def test_nothing_is_reserved_for_who_has_opted_out(
     ]  # fmt: skip
     assert await money(directory) == (1000, 1000)
     assert [handover.recipient for handover in await claim(store)] == ["1", "2"]
+
+
+# ---- who names a message of ours
+
+
+async def sent(store: Store, account: Account, provider_id: str, to: str = FROM) -> int:
+    """A message that Viber took under this id."""
+    (message_id,) = await admit(store, order(account, to=to))
+    (handover,) = await claim(store, "viber")
+    await store.record([answered(handover, Taken(provider_id))], NOW)
+    return message_id
+
+
+def gone(about: str, number: str = FROM, connector: str = "viber") -> Unsubscribed:
+    return Unsubscribed(connector=connector, number=number, about=about)
+
+
+async def test_who_unsubscribes_hears_no_more_of_the_account_whose_message_he_names(
+    inbox: Inbox, store: Store, account: Account, directory: Directory
+) -> None:
+    other = await open_account(directory, money=9000, login="other")
+    await sent(store, account, "v1")
+    await sent(store, other, "v2")
+    assert await inbox.keep_unsubscribed([gone("v2", "+" + FROM)], NOW) == 1
+    assert await inbox.stopped(other.id, 9) == [Stopped(FROM, NOW, "said on viber")]
+    assert await inbox.stopped(account.id, 9) == []
+    assert await inbox.keep_unsubscribed([gone("v2")], NOW + 1) == 0, "again"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(gone(""), id="no message"),
+        pytest.param(gone("v2"), id="a message that never was"),
+        pytest.param(gone("v1", "380501112233"), id="a message to another number"),
+        pytest.param(gone("v1", connector="other"), id="an id of another connector"),
+        pytest.param(gone("m:99"), id="an id of ours that never was"),
+        pytest.param(gone("m:99999999999999999999999"), id="an id that no message can have"),
+        pytest.param(gone("\0" * 300), id="no id at all"),
+    ],
+)
+async def test_who_names_no_message_to_himself_is_not_believed(
+    inbox: Inbox, store: Store, account: Account, store_url: str, said: Unsubscribed
+) -> None:
+    await sent(store, account, "v1")
+    assert await inbox.keep_unsubscribed([said], NOW) == 0
+    assert run_sql(store_url, "SELECT count(*) FROM stop_list") == [(0,)]
+
+
+async def test_of_messages_with_one_id_the_youngest_to_the_number_is_meant(
+    inbox: Inbox, store: Store, account: Account, directory: Directory
+) -> None:
+    other = await open_account(directory, money=9000, login="other")
+    third = await open_account(directory, money=9000, login="third")
+    await sent(store, account, "v1")
+    await sent(store, other, "v1")
+    await sent(store, third, "v1", to="380501112233")
+    assert await inbox.keep_unsubscribed([gone("v1")], NOW) == 1
+    assert [one.number for one in await inbox.stopped(other.id, 9)] == [FROM]
+
+
+@pytest.mark.parametrize("ours", [True, False])
+async def test_a_reply_is_for_the_account_whose_message_it_answers(
+    inbox: Inbox, store: Store, owner: Account, directory: Directory, ours: bool
+) -> None:
+    other = await open_account(directory, money=9000, login="other")
+    message_id = await sent(store, other, "v1")
+    reply = replace(incoming(b"stop"), connector="viber", about=f"m:{message_id}" if ours else "v1")
+    await inbox.keep_incoming([reply, replace(reply, sender="380501112233")], NOW, **WORDS)
+    newest = await inbox.latest(9)
+    assert [message.account_id for message in newest] == [owner.id, other.id]
+    assert [one.number for one in await inbox.stopped(other.id, 9)] == [FROM]
+    assert [one.number for one in await inbox.stopped(owner.id, 9)] == ["380501112233"]
+    await inbox.keep_incoming([replace(reply, payload=b"start")], NOW, **WORDS)
+    assert await inbox.stopped(other.id, 9) == []

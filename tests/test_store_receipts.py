@@ -1,5 +1,9 @@
 """Receipts find their messages: by the provider's id, before its answer or after, and by the number."""
 
+import asyncio
+import threading
+from collections.abc import Sequence
+
 import pytest
 from conftest import NOW, SMS, open_account, order, run_sql
 from msgspec.structs import replace
@@ -7,7 +11,12 @@ from test_store import TO, admit, answered, claim, money, status, submit
 
 from hopwire.model import Account, Fault, Never, Outcome, Receipt, Status, Taken, Unknown
 from hopwire.store import RECEIPTS_KEPT_MS, Store, UnmatchedReceipt
+from hopwire.store import receipts as receipts_module
 from hopwire.store.directory import Directory
+from hopwire.store.engine import Tx
+from hopwire.store.migrate import open_store
+from hopwire.store.receipts import Found
+from hopwire.store.rows import KeptReceipt
 
 
 def receipt(
@@ -250,6 +259,48 @@ async def test_a_lost_part_is_found_by_a_receipt_older_than_the_hand_over_of_the
     assert await store.match_receipts(10, NOW + 40) == 1
     await store.keep_receipts([receipt("11")], NOW + 50)
     assert await status(store, account, message_id) is Status.DELIVERED
+
+
+async def test_a_receipt_of_the_first_try_is_known_when_the_last_was_lost(
+    store: Store, account: Account
+) -> None:
+    (message_id,) = await admit(store, order(account, replace(SMS, resend=True, lifetime_s=10)))
+    (first,) = await claim(store)
+    await store.record([answered(first, Unknown("lost"))], NOW)
+    await store.keep_receipts([receipt("a1", to=TO)], NOW + 500)
+    (second,) = await claim(store, now=NOW + 1_000)
+    await store.record([answered(second, Unknown("lost"))], NOW + 10_000)
+    assert await store.match_receipts(10, NOW + 10_000) == 1
+    assert await status(store, account, message_id) is Status.DELIVERED
+
+
+async def test_an_answer_that_comes_while_its_receipt_is_looked_for_is_believed(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, other = [await open_store(postgres_url) for _ in range(2)]
+    account = await open_account(Directory(store.engine), money=1_000_000)
+    await admit(store, order(account, replace(SMS, parts=2)))
+    (first,) = await claim(store)
+    await store.record([answered(first, Unknown("lost"))], NOW)
+    (second,) = await claim(store)
+    await store.keep_receipts([receipt("a1", to=TO)], NOW)
+
+    def find(tx: Tx, receipts: Sequence[KeptReceipt]) -> list[Found | None]:
+        monkeypatch.undo()
+        found = receipts_module.find(tx, receipts)
+        answer = threading.Thread(
+            target=lambda: asyncio.run(other.record([answered(second, Taken("a1"))], NOW))
+        )
+        answer.start()
+        answer.join()
+        return found
+
+    monkeypatch.setattr("hopwire.store.find", find)
+    await store.match_receipts(10, NOW)
+    (overview,) = await store.latest(1)
+    assert overview.steps[0].parts == ["unknown", "delivered"]
+    for one in (store, other):
+        await one.close()
 
 
 async def test_receipts_without_a_message_are_told_the_newest_first(store: Store, account: Account) -> None:

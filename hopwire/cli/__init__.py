@@ -12,10 +12,13 @@ from hopwire.cli import (
     connector_setup,
     connector_trace,
     inbox,
+    message,
+    number,
     operator,
     run,
     settings,
     sms,
+    template,
 )
 from hopwire.cli.console import AsJson, CommandError, emit, new_commands, say
 
@@ -27,9 +30,12 @@ app.add_typer(run.commands)
 for command in (connector_setup.add, connector_setup.test, connector_trace.trace):
     connector.commands.command()(command)
 app.add_typer(connector.commands, name="connector")
+inbox.message.command("show")(message.show)
 app.add_typer(inbox.message, name="message")
+app.add_typer(number.commands, name="number")
 app.add_typer(inbox.stoplist, name="stoplist")
 app.add_typer(sms.commands, name="sms")
+app.add_typer(template.commands, name="template")
 operator.account.add_typer(inbox.number, name="number")
 client.price.command("set")(operator.set_price)
 client.price.command("list")(operator.list_prices)

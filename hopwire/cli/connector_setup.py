@@ -23,10 +23,8 @@ from hopwire.cli.console import (
 
 if TYPE_CHECKING:
     from hopwire.channels.smpp.probe import Step
-    from hopwire.config import SmppConnector
+    from hopwire.config import Connector, SmppConnector
     from hopwire.model import Handover
-
-SECRETS = {"smpp": "password", "viber": "callback_secret"}
 
 
 # ---- add
@@ -34,7 +32,9 @@ SECRETS = {"smpp": "password", "viber": "callback_secret"}
 
 def add(
     name: Name,
-    kind: Annotated[str, typer.Option(help="smpp or viber.")] = "smpp",
+    kind: Annotated[
+        str, typer.Option(help="What it speaks: smpp, viber, or one of the others in docs/channels.md.")
+    ] = "smpp",
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="A setting of the connector; may be given again."),
@@ -43,13 +43,16 @@ def add(
         list[str] | None,
         typer.Option(help='Send numbers with these first digits over it, "" for all; may be given again.'),
     ] = None,
+    channel: Annotated[
+        str | None, typer.Option(help="sms or viber: what these routes carry. Without it: all it can.")
+    ] = None,
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a connector into the settings file, if it is good as it is; the gateway must be started again.
 
-    The password comes from HOPWIRE_PASSWORD or, without it, from standard input. The callback secret of a
-    Viber connector is made.
+    The password, or what the provider calls its key or token, comes from HOPWIRE_PASSWORD or, without it,
+    from standard input. The secret in the address for callbacks is made.
     """
     from hopwire.config import KINDS
 
@@ -57,10 +60,14 @@ def add(
         raise CommandError(Ending.USAGE, f"--kind must be one of {', '.join(KINDS)}")
     path = config or default_config() or Path("hopwire.toml")
     values = dict(_setting(one) for one in settings or ())
-    values.setdefault(SECRETS[kind], _secret(kind))
-    channel = {"smpp": "sms", "viber": "viber"}[kind]
+    values |= _secrets(KINDS[kind], values)
+    channels = [channel] if channel else sorted(KINDS[kind].carries)
     table = _table(f"connectors.{name}", {"kind": kind, **values})
-    routes = [_table("routes", {"prefix": p, "channel": channel, "connector": name}) for p in route or ()]
+    routes = [
+        _table("routes", {"prefix": prefix, "channel": one, "connector": name})
+        for prefix in route or ()
+        for one in channels
+    ]
     _append(path, "\n".join([table, *(one.replace("[routes]", "[[routes]]", 1) for one in routes)]))
     emit({"connector": name, "file": str(path)}, as_json)
 
@@ -78,18 +85,24 @@ def _setting(text: str) -> tuple[str, Any]:
         return key.strip(), value
 
 
-def _secret(kind: str) -> str:
+def _secrets(kind: "type[Connector]", known: dict[str, Any]) -> dict[str, str]:
+    """The secrets that the connector must have: ours is made, the provider's is asked for."""
     import secrets
 
-    if kind == "viber":
-        return secrets.token_urlsafe(24)
+    from hopwire.config import required_secrets
+
+    wanted = [name for name in required_secrets(kind) if name not in known]
+    return {name: secrets.token_urlsafe(24) if name == "callback_secret" else _ask(name) for name in wanted}
+
+
+def _ask(name: str) -> str:
     password = os.environ.get("HOPWIRE_PASSWORD")
     if password is not None:
         return password
     if sys.stdin.isatty():
         from getpass import getpass
 
-        return getpass("The SMSC's password: ")
+        return getpass(f"The provider's {name}: ")
     return sys.stdin.readline().rstrip("\r\n")
 
 

@@ -209,15 +209,17 @@ def set_price(
         str, typer.Argument(help='First digits of the numbers, such as 380; "" is every number.')
     ],
     amount: Annotated[str, typer.Argument(help="Price of one part, in the accounts' currency.")],
-    channel: Annotated[str, typer.Option(help="sms or viber.")] = "sms",
+    channel: Annotated[
+        str, typer.Option(help="sms, viber, or viber-transaction: a Viber text with such a template.")
+    ] = "sms",
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Set the price of a part to the numbers with this prefix."""
     from hopwire.store.directory import Price
 
-    if channel not in ("sms", "viber"):
-        raise CommandError(Ending.USAGE, "--channel must be sms or viber")
+    if channel not in ("sms", "viber", "viber-transaction"):
+        raise CommandError(Ending.USAGE, "--channel must be sms, viber or viber-transaction")
     if not (prefix.isascii() and prefix.isdigit() and len(prefix) <= 15) and prefix:
         raise CommandError(Ending.USAGE, "PREFIX must be up to 15 digits")
     price = millionths(amount)

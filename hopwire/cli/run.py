@@ -27,6 +27,29 @@ DEMO_LOGIN = "demo"
 DEMO_FILE = "demo-account.json"
 DEMO_MONEY = 10_000_000  # in the account's currency: more than a million of the dearest messages
 DEMO_PRICES = {"viber": 0.4, "sms": 0.8}
+DEMO_PROVIDERS: dict[str, dict[str, object]] = {  # settings that reach the simulator, by the connector's kind
+    "viber": {"url": "{url}/vibersrvc/1/send_message", "service_ids": {"*": 3100}},
+    "infobip": {"url": "{url}", "api_key": "{password}"},
+    "turbosms": {"url": "{url}", "token": "{password}", "signature_secret": "{password}"},
+    "gms": {
+        "url": "{url}/1234",
+        "login": "demo",
+        "password": "{password}",
+        "statuses": {
+            "24": "seen",
+            "36008": "blocked",
+            "36009": "no account",
+            "36010": "recipient",
+            "36027": "number",
+        },
+    },
+    "vonage": {
+        "url": "{url}",
+        "api_key": "demo",
+        "api_secret": "{password}",
+        "signature_secret": "{password}",
+    },
+}
 
 
 # ---- serve
@@ -35,7 +58,10 @@ DEMO_PRICES = {"viber": 0.4, "sms": 0.8}
 @commands.command()
 def serve(config: ConfigFile = None) -> None:
     """Run the gateway: one process with SQLite, web and worker processes with PostgreSQL."""
+    from hopwire.cli.settings import check_connectors
+
     settings = read_config(config)
+    check_connectors(settings)
     _supervise(lambda supervisor: _serve(supervisor, settings), "hopwire: serve", settings)
 
 
@@ -110,16 +136,23 @@ def demo(
             "--database", show_default=False, help="An empty PostgreSQL database instead of SQLite."
         ),
     ] = None,
+    viber: Annotated[
+        str, typer.Option("--viber", help=f"Whose API Viber is reached by: {', '.join(DEMO_PROVIDERS)}.")
+    ] = "viber",
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON when ready.")] = False,
 ) -> None:
     """Run a gateway with simulated phones on this machine: nothing leaves it."""
     from hopwire.config import Config
 
+    if viber not in DEMO_PROVIDERS:
+        raise CommandError(Ending.USAGE, f"--viber {viber}: must be one of {', '.join(DEMO_PROVIDERS)}")
     with contextlib.ExitStack() as stack:
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hopwire-demo-")))
         _make(folder)
         _supervise(
-            lambda supervisor: _demo(supervisor, port, folder, database, as_json), "hopwire: demo", Config()
+            lambda supervisor: _demo(supervisor, port, folder, database, viber, as_json),
+            "hopwire: demo",
+            Config(),
         )
 
 
@@ -131,7 +164,7 @@ def _make(folder: Path) -> None:
 
 
 async def _demo(
-    supervisor: "Supervisor", port: int, folder: Path, database: str | None, as_json: bool
+    supervisor: "Supervisor", port: int, folder: Path, database: str | None, provider: str, as_json: bool
 ) -> None:
     from hopwire.cli.processes import Part, address
 
@@ -140,7 +173,8 @@ async def _demo(
     known = _remembered(folder)
     password = known.get("password") or secrets.token_urlsafe(9)
     store = {"url": database or f"sqlite:{folder / 'hopwire.db'}", "secret_file": str(folder / "secret")}
-    config, arguments = _demo_config(store, password, address(http), {n: address(s) for n, s in far.items()})
+    addresses = {name: address(sock) for name, sock in far.items()}
+    config, arguments = _demo_config(store, password, address(http), addresses, provider)
     ready = await _seed(config, folder, known, password)
     _own(config)
     ready |= {
@@ -159,7 +193,7 @@ async def _demo(
 
 
 def _demo_config(
-    store: dict[str, str], password: str, gateway: str, far: dict[str, str]
+    store: dict[str, str], password: str, gateway: str, far: dict[str, str], provider: str
 ) -> tuple["Config", dict[str, str]]:
     """The settings of the demo, and what its simulators must know of them."""
     from hopwire.config import parse
@@ -174,9 +208,8 @@ def _demo_config(
         "password": password,
     }
     viber = {
-        "kind": "viber",
-        "url": f"http://{far['viber']}/vibersrvc/1/send_message",
-        "service_ids": {"*": 3100},
+        "kind": provider,
+        **_filled(DEMO_PROVIDERS[provider], url=f"http://{far['viber']}", password=password),
         "callback_secret": secret,
     }
     config = parse(
@@ -198,8 +231,14 @@ def _demo_config(
         "gateway_url": f"http://{gateway}",
         "demo_token": token,
         "smsc_password": password,
+        "provider": provider,
     }
     return config, arguments
+
+
+def _filled(settings: dict[str, object], **words: str) -> dict[str, object]:
+    """Settings with the words in the place of their names in braces."""
+    return {k: v.format(**words) if isinstance(v, str) else v for k, v in settings.items()}
 
 
 def _remembered(folder: Path) -> dict[str, str]:

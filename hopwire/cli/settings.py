@@ -1,7 +1,7 @@
 """`hopwire config`: write a settings file, check one."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from hopwire.cli.console import (
     read_config,
     say,
 )
+
+if TYPE_CHECKING:
+    from hopwire.config import Config
 
 commands = new_commands("Write a settings file, or check one.")
 
@@ -41,5 +44,18 @@ def init(
 @commands.command()
 def check(config: ConfigFile = None) -> None:
     """Check the settings, file and environment together. Exit code 3: they are wrong."""
-    read_config(config)
+    check_connectors(read_config(config))
     say(f"{config or default_config() or 'The environment and the defaults'}: good")
+
+
+def check_connectors(config: "Config") -> None:
+    """End the command where a connector could never connect with its settings."""
+    from hopwire.channels import smpp
+    from hopwire.config import SmppConnector
+
+    for name, settings in config.connectors.items():
+        if isinstance(settings, SmppConnector):
+            try:
+                smpp.check(settings)
+            except (ValueError, OSError) as error:
+                raise CommandError(Ending.CONFIG, f"connectors.{name}: cannot be used: {error}") from None

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Option = partial(typer.Option, show_default=False)
 
+NAMED = 8  # characters that are told with their names; the others are only shown
+
 commands = new_commands("Short messages: how a text is written and cut.")
 
 
@@ -64,7 +66,6 @@ def _content(text: str, flash: bool, wap: str | None) -> "SmsContent":
 
 def _writing(name: str | None, path: Path | None) -> "Writing":
     """How the connector of this name has texts written; the default without a name."""
-    from hopwire.config import SmppConnector
     from hopwire.model import Writing
 
     if name is None:
@@ -72,14 +73,16 @@ def _writing(name: str | None, path: Path | None) -> "Writing":
     connector = read_config(path).connectors.get(name)
     if connector is None:
         raise CommandError(Ending.NOT_FOUND, f"there is no connector {name}")
-    if not isinstance(connector, SmppConnector):
+    if "sms" not in connector.carries:
         raise CommandError(Ending.USAGE, f"the connector {name} does not carry SMS")
     return connector.writing
 
 
 def _lines(told: "Explained") -> dict[str, object]:
     room = told.whole if len(told.parts) == 1 else told.part
-    forced = [f"{character['code']} {character['name']}" for character in _characters(told.forced)]
+    forced = [_named(character) for character in _characters(told.forced[:NAMED])]
+    if len(told.forced) > NAMED:
+        forced.append("and " + " ".join(told.forced[NAMED:]))
     return {
         "encoding": told.encoding,
         "parts": len(told.parts),
@@ -87,6 +90,11 @@ def _lines(told: "Explained") -> dict[str, object]:
         **({"forced UCS-2": ", ".join(forced)} if forced else {}),
         **{f"part {number}": text for number, text in enumerate(told.parts, 1)},
     }
+
+
+def _named(character: dict[str, str]) -> str:
+    shown = f"{character['character']} " if character["character"].isprintable() else ""
+    return f"{shown}({character['code']} {character['name']})"
 
 
 def _object(told: "Explained") -> dict[str, object]:

@@ -7,11 +7,19 @@ Rule 3: nobody else reads the settings' part of the environment.
 `HOPWIRE__SECTION__KEY=value` sets one key; `HOPWIRE__SECTION__KEY_FILE=path` takes the value from a file.
 """
 
-from hopwire.config.connectors import KINDS, Connector, SmppConnector, ViberConnector
-from hopwire.config.explain import Setting, describe, example, toml
+from hopwire.config.connectors import KINDS, Connector
+from hopwire.config.explain import Setting, describe, example, required_secrets, toml
 from hopwire.config.fields import ConfigError
+from hopwire.config.generic import GenericConnector
+from hopwire.config.gms import GmsConnector
+from hopwire.config.http import HttpConnector, ViberConnector
+from hopwire.config.http_php import HttpPhpConnector
+from hopwire.config.infobip import InfobipConnector
 from hopwire.config.reading import load, parse
 from hopwire.config.sections import Config, Demo, Http, Log, Metrics, Route, Sms, Store, Viber, Worker
+from hopwire.config.smpp import SmppConnector
+from hopwire.config.turbosms import TurboSmsConnector
+from hopwire.config.vonage import VonageConnector
 
 __all__ = [
     "KINDS",
@@ -19,7 +27,12 @@ __all__ = [
     "ConfigError",
     "Connector",
     "Demo",
+    "GenericConnector",
+    "GmsConnector",
     "Http",
+    "HttpConnector",
+    "HttpPhpConnector",
+    "InfobipConnector",
     "Log",
     "Metrics",
     "Route",
@@ -27,12 +40,15 @@ __all__ = [
     "SmppConnector",
     "Sms",
     "Store",
+    "TurboSmsConnector",
     "Viber",
     "ViberConnector",
+    "VonageConnector",
     "Worker",
     "describe",
     "example",
     "load",
     "parse",
+    "required_secrets",
     "toml",
 ]

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from msgspec import NODEFAULT
 from msgspec.structs import FieldInfo, fields
 
-from hopwire.config.connectors import KINDS, SmppConnector, ViberConnector
-from hopwire.config.fields import Section, allowed, meta
+from hopwire.config.connectors import KINDS
+from hopwire.config.fields import Section, allowed, meta, secret
 from hopwire.config.sections import SECTIONS, Demo, Route
 
 
@@ -33,6 +33,11 @@ def describe() -> Iterator[Setting]:
             yield Setting(section, field.name, allowed(field), default, meta(field, "description", ""))
 
 
+def required_secrets(kind: type[Section]) -> list[str]:
+    """The secrets that settings of this kind cannot do without."""
+    return [field.name for field in fields(kind) if field.required and secret(field)]
+
+
 def example() -> str:
     """A commented file of every setting at its default: `#key = value` lines are there to be uncommented."""
     head = "# Settings of Hopwire. What is commented out is the default, or a sample where there is none.\n"
@@ -46,17 +51,20 @@ def _all_sections() -> Iterator[tuple[str, type[Section]]]:
     yield "routes", Route
 
 
-_SAMPLE_HEAD = {
-    SmppConnector: '#[connectors.operator]\n#kind = "smpp"',
-    ViberConnector: '#[connectors.viber]\n#kind = "viber"',
-    Route: "#[[routes]]",
-}
+def _sample_head(section: str, kind: type[Section]) -> str:
+    if kind is Route:
+        return "#[[routes]]"
+    if kind in KINDS.values():
+        tag = kind.__struct_config__.tag
+        return f'#[connectors.{"operator" if tag == "smpp" else tag}]\n#kind = "{tag}"'
+    return f"[{section}]"
 
 
 def _example(section: str, kind: type[Section]) -> str:
-    lines = [_SAMPLE_HEAD.get(kind, f"[{section}]")]
+    lines = [_sample_head(section, kind)]
     for field in fields(kind):
-        sample = meta(field, "examples", [None])[0] if field.required else _default(field)
+        samples = meta(field, "examples", None)
+        sample = samples[0] if samples else _default(field)
         lines += [f"# {meta(field, 'description', '')}", f"#{field.name} = {toml(sample)}"]
     return "\n" + "\n".join(lines) + "\n"
 

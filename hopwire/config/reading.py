@@ -1,6 +1,7 @@
 """Reads the settings and checks them, one by one and against each other."""
 
 import difflib
+import ipaddress
 import re
 import tomllib
 from collections.abc import Collection, Mapping
@@ -10,12 +11,12 @@ from typing import Any
 import msgspec
 from msgspec.structs import FieldInfo, fields
 
-from hopwire.config.connectors import KINDS, Connector, SmppConnector
+from hopwire.config.connectors import KINDS, Connector
 from hopwire.config.fields import ConfigError, S, allowed, secret
+from hopwire.config.http import HttpConnector
 from hopwire.config.sections import SECTIONS, Config, Route
 
 LEASE_MARGIN_S = 5
-CARRIER = {"sms": "smpp", "viber": "viber"}  # the kind of connector that carries a channel
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Config:
@@ -91,7 +92,11 @@ def _section(kind: type[S], where: str, table: object) -> S:
     for name, field in known.items():
         if field.required and name not in table:
             raise ConfigError(f"{where}.{name}: is missing; it must be {allowed(field)}")
-    return kind(**{name: _value(known[name], f"{where}.{name}", value) for name, value in table.items()})
+    values = {name: _value(known[name], f"{where}.{name}", value) for name, value in table.items()}
+    try:
+        return kind(**values)
+    except ConfigError as error:  # what its settings demand of each other
+        raise ConfigError(f"{where}.{error}") from None
 
 
 def _connector(name: str, table: object) -> Connector:
@@ -147,6 +152,8 @@ def _agree(config: Config) -> None:
         raise ConfigError("http.tls_certificate, http.tls_key: must be given together")
     for name, connector in config.connectors.items():
         _lease_agrees(f"connectors.{name}", connector, config.worker.lease_s)
+        if isinstance(connector, HttpConnector):
+            _networks_agree(f"connectors.{name}.callback_from", connector.callback_from)
     seen = set()
     for i, route in enumerate(config.routes):
         _route_agrees(f"routes[{i}]", route, config.connectors)
@@ -157,13 +164,21 @@ def _agree(config: Config) -> None:
 
 def _lease_agrees(where: str, connector: Connector, lease_s: int) -> None:
     """A worker that still waits for an answer must not lose its claim."""
-    key = "response_timeout_s" if isinstance(connector, SmppConnector) else "timeout_s"
+    key = "timeout_s" if isinstance(connector, HttpConnector) else "response_timeout_s"
     timeout_s: int = getattr(connector, key)
     if timeout_s + LEASE_MARGIN_S > lease_s:
         raise ConfigError(
             f"{where}.{key} = {timeout_s}: must be at least {LEASE_MARGIN_S} less than worker.lease_s,"
             f" which is {lease_s}"
         )
+
+
+def _networks_agree(where: str, networks: Collection[str]) -> None:
+    for network in networks:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError:
+            raise ConfigError(f"{where}: {network!r} is no address or network") from None
 
 
 def _store_agrees(config: Config) -> None:
@@ -199,8 +214,9 @@ def _route_agrees(where: str, route: Route, connectors: Mapping[str, Connector])
             f"{where}.connector = {route.connector!r}: must be one of the connectors,"
             f" {', '.join(connectors) or 'of which there are none'}"
         )
-    if not isinstance(connectors[route.connector], KINDS[CARRIER[route.channel]]):
+    if route.channel not in connectors[route.connector].carries:
+        kinds = ", ".join(sorted(tag for tag, kind in KINDS.items() if route.channel in kind.carries))
         raise ConfigError(
-            f"{where}.connector = {route.connector!r}: must be a connector of kind {CARRIER[route.channel]},"
-            f" which carries {route.channel}"
+            f"{where}.connector = {route.connector!r}: must be a connector that carries {route.channel},"
+            f" of kind {kinds}"
         )

@@ -72,6 +72,18 @@ class Viber(Section, frozen=True, kw_only=True):
     grace_s: Annotated[
         Grace, about("Seconds to wait for a late receipt after `viber_lifetime`, before the SMS is sent.")
     ] = 15
+    remember_days: Annotated[
+        int,
+        Meta(ge=0, le=365),
+        about("Days for which a number that is not on Viber is not looked for there again; 0: not at all."),
+    ] = 7
+    check_images: Annotated[
+        bool,
+        about("Whether the picture of `viber_image` is fetched and looked at before a message is accepted."),
+    ] = False
+    max_image_bytes: Annotated[
+        int, Meta(ge=1024, le=104_857_600), about("Most bytes that such a picture may have.")
+    ] = 5_242_880
 
 
 class Metrics(Section, frozen=True, kw_only=True):

@@ -10,10 +10,23 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from hopwire.simulators.gms import GmsSimulator
+from hopwire.simulators.infobip import InfobipSimulator
+from hopwire.simulators.messenger import Messenger
 from hopwire.simulators.phone import PhoneServer
 from hopwire.simulators.record import Record
 from hopwire.simulators.smsc import SmscSimulator
+from hopwire.simulators.turbosms import TurboSmsSimulator
 from hopwire.simulators.viber import ViberSimulator
+from hopwire.simulators.vonage import VonageSimulator
+
+PROVIDERS: dict[str, type[Messenger]] = {
+    "viber": ViberSimulator,
+    "infobip": InfobipSimulator,
+    "turbosms": TurboSmsSimulator,
+    "gms": GmsSimulator,
+    "vonage": VonageSimulator,
+}
 
 
 async def run_simulators(
@@ -26,19 +39,26 @@ async def run_simulators(
     demo_token: str,
     smsc_password: str,
     api_key: str,
+    provider: str = "viber",
     services: Mapping[int, str] | None = None,
     delay_s: float = 0.2,
     viber_speed: float = 1.0,
 ) -> None:
     """Serve an SMSC, a Viber endpoint and the phone page until cancelled.
 
-    Viber reports to `callback_url`; the page asks `gateway_url` for statuses with `demo_token` and prints
-    `api_key` in its example. `services` gives sender names to Viber service ids, `delay_s` is how long a
-    callback or a receipt takes, `viber_speed` how many seconds of a Viber TTL pass in one.
+    `provider` is whose API Viber is reached by; it takes `smsc_password`, too, and reports to `callback_url`.
+    The page asks `gateway_url` for statuses with `demo_token` and prints `api_key` in its example. `services`
+    gives sender names to Viber service ids, `delay_s` is how long a callback or a receipt takes,
+    `viber_speed` how many seconds of a Viber TTL pass in one.
     """
     record = Record()
-    viber = ViberSimulator(
-        record, callback_url, callback_delay_s=delay_s, services=services, speed=viber_speed
+    viber = PROVIDERS[provider](
+        record,
+        callback_url,
+        callback_delay_s=delay_s,
+        services=services,
+        speed=viber_speed,
+        password=smsc_password,
     )
     smsc = SmscSimulator(record, smsc_password, on_submit=viber.redirected, receipt_delay_s=delay_s)
     phone = PhoneServer(record, gateway_url, demo_token, api_key)

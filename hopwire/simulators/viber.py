@@ -1,28 +1,18 @@
 """A Viber partner endpoint: takes messages, checks them as Viber would, and calls back.
 
-Rule 1: the HTTP status of an answer is 200; what became of the message is `status` in its JSON.
-Rule 2: a callback is posted until it is answered with 200, or given up after ten minutes.
+Rule: the HTTP status of an answer is 200; what became of the message is `status` in its JSON.
 
 The shapes are those of the partner API, version 11: `send_message`, its answer and its callbacks.
 """
 
-import asyncio
-import hashlib
-import itertools
-import logging
-import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Sequence
 from typing import Any
 
-import aiohttp
 import msgspec
 from aiohttp import web
 
-from hopwire.simulators.record import Record, Shown
-from hopwire.simulators.scenario import Callback, Refusals, When, scenario
-from hopwire.simulators.scenario import Viber as Play
-
-log = logging.getLogger(__name__)
+from hopwire.simulators.messenger import Became, Call, Event, Message, Messenger, Taken, now_ms
+from hopwire.simulators.record import Shown
 
 PATH = "/vibersrvc/1/send_message"
 
@@ -52,8 +42,8 @@ LONGEST_TEXT = 1000
 LONGEST_CAPTION = 30
 LONGEST_PARAMETER = 125
 
-GIVE_UP_S = 600.0
-PAUSES_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # between tries of a callback; the last one goes on
+# message_status of a callback
+STATUSES = {Became.DELIVERED: 0, Became.SEEN: 1, Became.EXPIRED: 2}
 
 
 class Request(msgspec.Struct, frozen=True, rename="camel"):
@@ -133,141 +123,50 @@ def show(request: Request) -> Shown:
     )
 
 
-class Taken(msgspec.Struct, frozen=True):
-    """A message that Viber took."""
+class ViberSimulator(Messenger):
+    """The endpoint. `services` gives sender names to service ids."""
 
-    request: Request
-    token: str
+    def routes(self) -> Sequence[web.RouteDef]:
+        return [web.post(PATH, self.take)]
 
-
-class ViberSimulator:
-    """The endpoint; `app` serves it.
-
-    `callback_url` is where Viber would be told to report; `services` gives sender names to service ids;
-    `speed` is how many seconds of a TTL pass in one.
-    """
-
-    def __init__(
-        self,
-        record: Record,
-        callback_url: str,
-        *,
-        callback_delay_s: float = 0.2,
-        services: Mapping[int, str] | None = None,
-        speed: float = 1.0,
-    ) -> None:
-        self.app = web.Application()
-        self.app.router.add_post(PATH, self._send_message)
-        self.app.cleanup_ctx.append(self._connected)
-        self._record = record
-        self._callback_url = callback_url
-        self._callback_delay_s = callback_delay_s
-        self._services = services or {}
-        self._speed = speed
-        self._tokens = itertools.count(time.time_ns())
-        self._refusals = Refusals()
-        self._redirected: dict[str, asyncio.Event] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._http: aiohttp.ClientSession
-
-    def redirected(self, number: str) -> None:
-        """An SMS to this number has been handed over."""
-        if event := self._redirected.pop(number, None):
-            event.set()
-
-    async def _connected(self, _: web.Application) -> AsyncIterator[None]:
-        timeout = aiohttp.ClientTimeout(total=10)
-        async with aiohttp.ClientSession(timeout=timeout) as self._http:
-            yield
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _send_message(self, http: web.Request) -> web.Response:
+    def read(self, http: web.Request, body: bytes) -> Message | web.Response:
         try:
-            request = msgspec.json.decode(await http.read(), type=Request)
+            request = msgspec.json.decode(body, type=Request)
         except (msgspec.DecodeError, UnicodeDecodeError):  # a mandatory field is absent, too
             return web.json_response({"status": BAD_DATA})
-        play = scenario(request.dest).viber
-        status = check(request) or self._status(request, play)
-        token = "" if status else str(next(self._tokens))
-        self._keep(request, token, None if play.hangs_up and token else status)
-        if token:
-            self._start(play, Taken(request, token))
-            if play.hangs_up and http.transport:
-                http.transport.abort()
-        answer = {"status": status, "seq": request.seq}
-        return web.json_response(answer | {"message_token": token} if token else answer)
-
-    def _status(self, request: Request, play: Play) -> int:
-        key = (request.dest, _hash(request))
-        return INTERNAL_FAILURE if self._refusals.refuse(key, play.refusals) else play.status
-
-    def _keep(self, request: Request, token: str, status: int | None) -> None:
-        self._record.submitted(
-            "viber",
-            request.dest,
+        return Message(
+            number=request.dest,
+            sender=self.services.get(request.service_id, f"Service {request.service_id}"),
+            shown=show(request),
+            payload=_payload(request),
+            ttl_s=request.ttl,
             reference=request.seq,
-            text_hash=_hash(request),
-            provider_id=token,
-            status=status,
+            wrong=check(request),
+            echo={"service_id": request.service_id},
         )
 
-    # ---- what happens after the answer
+    def accept(self, taken: Taken) -> web.Response:
+        answer = {"status": SUCCESS, "seq": taken.message.reference, "message_token": taken.id}
+        return web.json_response(answer)
 
-    def _start(self, play: Play, taken: Taken) -> None:
-        task = asyncio.create_task(self._live(play, taken))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def busy(self, message: Message) -> web.Response:
+        return self.refuse(message, INTERNAL_FAILURE)
 
-    async def _live(self, play: Play, taken: Taken) -> None:
-        """Wait as the row says, show the message on the phone and call back."""
-        await self._wait(play.when, taken.request)
-        await asyncio.sleep(self._callback_delay_s)
-        if {Callback.DELIVERED, Callback.SEEN} & set(play.callbacks):
-            self._show(taken)
-        for status in play.callbacks:
-            await self._call_back(status, taken)
+    def refuse(self, message: Message, code: int) -> web.Response:
+        return web.json_response({"status": code, "seq": message.reference})
 
-    async def _wait(self, when: When, request: Request) -> None:
-        match when:
-            case When.TTL:
-                await asyncio.sleep(request.ttl / self._speed)
-            case When.REDIRECT:
-                await self._redirected.setdefault(request.dest, asyncio.Event()).wait()
-
-    def _show(self, taken: Taken) -> None:
-        request = taken.request
-        sender = self._services.get(request.service_id, f"Service {request.service_id}")
-        self._record.received("viber", request.dest, sender, show(request), [taken.token])
-
-    async def _call_back(self, status: Callback, taken: Taken) -> None:
-        """Post one callback until it is answered with 200."""
+    def report(self, taken: Taken, event: Event) -> Call:
         body = {
-            "message_token": taken.token,
-            "message_status": int(status),
-            "message_time": time.time_ns() // 1_000_000,
-            "phone_number": taken.request.dest,
-            "service_id": taken.request.service_id,
+            "message_token": taken.id,
+            "message_status": STATUSES[event.became],
+            "message_time": now_ms(),
+            "phone_number": taken.message.number,
+            "service_id": taken.message.echo["service_id"],
         }
-        deadline = asyncio.get_running_loop().time() + GIVE_UP_S
-        for pause_s in itertools.chain(PAUSES_S, itertools.repeat(PAUSES_S[-1])):
-            if await self._post(body):
-                return
-            if asyncio.get_running_loop().time() + pause_s > deadline:
-                log.warning("callback given up token=%s status=%d", taken.token, status)
-                return
-            await asyncio.sleep(pause_s)
-
-    async def _post(self, body: dict[str, Any]) -> bool:
-        try:
-            async with self._http.post(self._callback_url, json=body) as answer:
-                return answer.status == 200
-        except (aiohttp.ClientError, TimeoutError):
-            return False
+        return Call(msgspec.json.encode(body))
 
 
-def _hash(request: Request) -> str:
+def _payload(request: Request) -> bytes:
     """What tells messages apart; a template has no message but parameters."""
     payload = [request.message, request.template_id, request.template_params]
-    return hashlib.sha256(msgspec.json.encode(payload, order="sorted")).hexdigest()
+    return msgspec.json.encode(payload, order="sorted")

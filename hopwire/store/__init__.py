@@ -2,20 +2,21 @@
 
 Rule 1: what a verb did is on disk when it returns; a verb that raises has done nothing.
 Rule 2: a message changes only in `_apply`, whoever knocks: worker, receipt, timer, client.
-Rule 3: rows are waited for in one order, deliveries by id and then accounts by id.
+Rule 3: rows are waited for in one order: deliveries by id, remembered numbers, accounts by id.
 """
 
 import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
+from itertools import compress, islice
 
 from hopwire import delivery as life
 from hopwire import metrics
 from hopwire.delivery import advance
 from hopwire.errors import ApiError, NotEnoughMoney, RecipientOptedOut
 from hopwire.model import Handover, Receipt, Status, Taken
+from hopwire.store import memory
 from hopwire.store.engine import Engine, Row, Tx
 from hopwire.store.receipts import RECEIPTS_KEPT_MS, Change, Found, attribute, before_answer, find, note
 from hopwire.store.rows import (
@@ -27,6 +28,7 @@ from hopwire.store.rows import (
     UnmatchedReceipt,
     arrived,
     delivery_row,
+    event_row,
     handover,
     kept_by_id,
     kept_receipt,
@@ -38,8 +40,11 @@ from hopwire.store.rows import (
     reported,
     reservation_rows,
     save_row,
+    story,
+    taken_ids,
     unmatched_receipt,
 )
+from hopwire.timeline import Story, notes
 
 __all__ = ["RECEIPTS_KEPT_MS", "Change", "Order", "Overview", "Standing", "Store", "UnmatchedReceipt"]
 
@@ -49,10 +54,14 @@ ID_BLOCK = 1000
 class Store:
     """Messages and what becomes of them."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, remember_ms: int = memory.KEPT_MS) -> None:
+        """`remember_ms`: for how long a number without Viber is not looked for there; 0: it always is."""
         self.engine = engine
+        self._remember_ms = remember_ms
         self._ids = iter(range(0))
         self._looked_at = (0, 0)  # the receipt (received_at, id) up to which `match_receipts` has looked
+        self._asked: dict[str, int] = {}  # connector -> the message up to which `outstanding` has told
+        self._installation = ""
         self._listener: asyncio.Task[None] | None = None
 
     def listen(self, on_due: Callable[[], None]) -> None:
@@ -109,10 +118,13 @@ class Store:
         def work(tx: Tx) -> list[Handover]:
             due = kept_by_id(tx.all("claim", connector=connector, worker=worker, now=now, n=n))
             kept = {i: one._replace(worker=worker) for i, one in due.items()}
-            actions = self._apply(tx, kept, [(i, life.Begin(lease_ms)) for i in kept], now)
+            spared = memory.spared(tx, kept, now) if self._remember_ms else {}
+            begin = life.Begin(lease_ms)
+            actions = self._apply(tx, kept, [(i, spared.get(i, begin)) for i in kept], now)
             submits = [(i, action) for i, action in actions if isinstance(action, life.Submit)]
             contents = {row[0]: row for row in tx.all("load_messages", ids=[i for i, _ in submits])}
-            return [handover(kept[i], contents[i], submit) for i, submit in submits]
+            self._installation = self._installation or tx.all("installation")[0][0]
+            return [handover(kept[i], contents[i], submit, self._installation) for i, submit in submits]
 
         return await self.engine.write(work)
 
@@ -208,6 +220,26 @@ class Store:
         rows = await self.engine.read(lambda tx: tx.all("list_unmatched_receipts", connector=connector, n=n))
         return [unmatched_receipt(row) for row in rows]
 
+    async def outstanding(self, connector: str, n: int) -> list[str]:
+        """The provider's ids of at most `n` parts that the connector has taken and that wait for receipts.
+
+        Each call goes on after the last one, and behind the newest message it begins anew.
+        """
+
+        def page(after: int) -> Callable[[Tx], list[Row]]:
+            return lambda tx: tx.all("outstanding", connector=connector, after=after, n=n)
+
+        after = self._asked.get(connector, 0)
+        rows = await self.engine.read(page(after)) or (await self.engine.read(page(0)) if after else [])
+        ids: list[str] = []
+        for message_id, state in rows:
+            more = taken_ids(state, connector)
+            if ids and len(ids) + len(more) > n:
+                break
+            ids += more
+            self._asked[connector] = message_id
+        return ids
+
     # ---- questions
 
     async def statuses(self, account_id: int, ids: Sequence[int]) -> dict[int, Standing]:
@@ -223,6 +255,18 @@ class Store:
         """The newest messages of all accounts, newest first: for the demo's phone page."""
         rows = await self.engine.read(lambda tx: tx.all("latest_deliveries", n=n, after=after))
         return [overview(row) for row in rows]
+
+    async def story(self, message_id: int) -> Story | None:
+        """Everything that is kept of a message of any account: for the operator."""
+
+        def work(tx: Tx) -> Story | None:
+            found = tx.all("story", id=message_id)
+            events = tx.all("events_of", id=message_id)
+            payments = tx.all("payments_of", id=message_id)
+            receipts = tx.all("receipts_of", id=message_id)
+            return story(found[0], events, payments, receipts) if found else None
+
+        return await self.engine.read(work)
 
     async def backlog(self, now: int) -> tuple[int, int]:
         """How many messages are due, and for how many milliseconds the oldest has been."""
@@ -242,16 +286,24 @@ class Store:
         before = dict(kept)
         actions: list[tuple[int, life.Action]] = []
         handles: list[Row] = []
+        events: list[Row] = []
+        lessons: dict[str, bool] = {}
         for i, event in changes:
             one = kept[i]
             d, todo = advance(one.delivery, event, now)
             handles += _handle(one, event)
+            events += [event_row(i, now, note) for note in notes(one.delivery, event, d, todo)]
+            if (absent := memory.lesson(one, event)) is not None:
+                lessons[one.recipient] = absent
             status_at = one.status_at if d.status == one.delivery.status else now
             kept[i] = one._replace(delivery=d, status_at=status_at)
             actions += [(i, action) for action in todo]
         changed = [one for i, one in sorted(kept.items()) if one.delivery != before[i].delivery]
         tx.many("save_delivery", [save_row(one) for one in changed])
         tx.many("create_handle", handles)
+        tx.many("create_event", events)
+        if lessons and self._remember_ms:
+            memory.learn(tx, lessons, now + self._remember_ms)
         _move_money(tx, [(i, kept[i].account_id, action) for i, action in actions], now)
         metrics.DOUBLE_DELIVERIES.inc(sum(isinstance(action, life.DoubleDelivery) for _, action in actions))
         if any(one.delivery.due_at is not None for one in changed):
@@ -263,6 +315,10 @@ class Store:
         lost = {r.recipient for r, one in zip(waiting, found, strict=True) if r.recipient and one is None}
         in_doubt = {row[0] for row in tx.all("in_doubt_to", recipients=sorted(lost))} if lost else set()
         kept = _load(tx, {one.place.message_id for one in found if one} | in_doubt)
+        if lost:  # now that no answer to these can be recorded: one may have been, since they were looked for
+            found = find(tx, waiting)
+            looked = [one is None or one.place.message_id in kept for one in found]
+            waiting, found = list(compress(waiting, looked)), list(compress(found, looked))
         learned, pairs = attribute(waiting, found, [kept[i] for i in in_doubt])
         self._apply(tx, kept, [*learned, *note(tx, pairs)], now)
         return len(pairs)

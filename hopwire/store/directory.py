@@ -9,7 +9,7 @@ from typing import NamedTuple
 from hopwire.errors import NotEnoughMoney
 from hopwire.model import Account, ApiKey
 from hopwire.store.engine import Engine, Row, Tx
-from hopwire.store.rows import plain
+from hopwire.store.rows import kept_by_id, plain
 
 
 class Price(NamedTuple):
@@ -133,7 +133,14 @@ class Directory:
     async def fsck(self) -> dict[str, list[Row]]:
         """Check name -> the rows that break it. All lists empty: the books are in order."""
         checks = ("balance", "reserved", "limit", "steps", "stuck", "kept", "orphans")
-        return await self._engine.read(lambda tx: {check: tx.all(f"fsck_{check}") for check in checks})
+
+        def work(tx: Tx) -> dict[str, list[Row]]:
+            found = {check: tx.all(f"fsck_{check}") for check in checks}
+            resting = kept_by_id(found["stuck"]).values()
+            found["stuck"] = [(one.id, int(one.delivery.status)) for one in resting if not one.delivery.ended]
+            return found
+
+        return await self._engine.read(work)
 
     async def count_by_status(self) -> dict[int, int]:
         """Status number -> messages."""

@@ -2,8 +2,10 @@
 
 Rule 1: one transaction at a time joins parts, so that two that come to two workers meet.
 Rule 2: numbers are compared without a plus.
+Rule 3: who names a message of ours is believed where that message went to his number.
 """
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
@@ -11,7 +13,7 @@ from msgspec.structs import replace
 
 from hopwire import inbox
 from hopwire.inbox import Key, Pile, Wish
-from hopwire.model import Incoming
+from hopwire.model import Incoming, Unsubscribed
 from hopwire.store.engine import Engine, Row, Tx
 from hopwire.store.rows import plain, plain_id
 
@@ -42,6 +44,9 @@ class Stopped(NamedTuple):
 
 
 Came = tuple[int, Sequence[Incoming]]  # when, and the parts of one message
+About = tuple[str, str, str]  # connector, id of a message: the upstream's, or ours as m:ID; number, digits
+
+OUR_ID = re.compile(r"m:([0-9]{1,16})", re.ASCII)
 
 
 class Inbox:
@@ -57,9 +62,10 @@ class Inbox:
         stop_words: Collection[str] = (),
         start_words: Collection[str] = (),
     ) -> list[None]:
-        """Keep them as they came; what is whole goes to the inbox of the account that owns the number.
+        """Keep them as they came; what is whole goes to the inbox of an account.
 
-        A message that is a stop word puts its sender on that account's stop list, a start word takes him off.
+        That is the one whose message it answers, else the one that owns the number. A message that is a stop
+        word puts its sender on that account's stop list, a start word takes him off.
         """
 
         def work(tx: Tx) -> None:
@@ -100,6 +106,23 @@ class Inbox:
 
         return [InboxMessage(*row) for row in await self._engine.read(work)]
 
+    async def keep_unsubscribed(self, told: Sequence[Unsubscribed], now: int) -> int:
+        """Put who wants no more messages on the stop list of the account whose message is named; how many.
+
+        Without such a message nobody knows whose messages are meant, and nothing is kept.
+        """
+
+        def work(tx: Tx) -> int:
+            meant = [(one.connector, one.about, _digits(one.number)) for one in told]
+            accounts = _accounts(tx, meant)
+            return sum(
+                tx.run("stop", account_id=accounts[one], number=one[2], at=now, note=f"said on {one[0]}")
+                for one in meant
+                if one in accounts
+            )
+
+        return await self._engine.write(work)
+
     # ---- numbers
 
     async def own(self, account_id: int, number: str) -> bool:
@@ -135,6 +158,11 @@ class Inbox:
         return await self._engine.write(
             lambda tx: tx.run("unstop", account_id=account_id, number=_digits(number)) == 1
         )
+
+    async def stopped_by(self, number: str) -> list[int]:
+        """The accounts on whose lists the number is."""
+        rows = await self._engine.read(lambda tx: tx.all("stopped_among", numbers=[_digits(number)]))
+        return sorted(account_id for account_id, _ in rows)
 
     async def stopped(self, account_id: int, n: int) -> list[Stopped]:
         """The newest on the account's list, newest first."""
@@ -199,13 +227,14 @@ def _part_rows(key: Key, pile: Pile) -> list[Row]:
 
 
 def _put(tx: Tx, came: Sequence[Came]) -> list[tuple[int, str, str]]:
-    """Put messages into the inbox; account, sender's digits and text of those to numbers that are owned."""
+    """Put messages into the inbox; account, sender's digits and text of those that are for an account."""
     owners = _owners(tx, {parts[0].recipient for _, parts in came}) if came else {}
+    answered = _accounts(tx, [_about(parts[0]) for _, parts in came])
     told: list[tuple[int, str, str]] = []
     rows: list[Row] = []
     for at, parts in came:
         one, said = parts[0], plain(inbox.text(parts))
-        account_id = owners.get(_digits(one.recipient))
+        account_id = answered.get(_about(one), owners.get(_digits(one.recipient)))
         rows.append((at, one.connector, one.sender, one.recipient, said, account_id))
         if account_id is not None:
             told.append((account_id, _digits(one.sender), said))
@@ -216,6 +245,24 @@ def _put(tx: Tx, came: Sequence[Came]) -> list[tuple[int, str, str]]:
 def _owners(tx: Tx, numbers: Collection[str]) -> dict[str, int]:
     """Digits -> account, of the numbers among these that are owned."""
     return dict(tx.all("owners", numbers=sorted(map(_digits, numbers))))
+
+
+def _about(message: Incoming) -> About:
+    return message.connector, message.about, _digits(message.sender)
+
+
+def _accounts(tx: Tx, asked: Iterable[About]) -> dict[About, int]:
+    """Whose messages are named, of those that went to the number; of several, the youngest."""
+    named = {one: plain_id(one[1]) for one in asked if one[1]}
+    if not named:
+        return {}
+    theirs = {tuple(who): of for *who, of in tx.all("find_senders", provider_ids=sorted(set(named.values())))}
+    ids = sorted({int(ours[1]) for ours in map(OUR_ID.fullmatch, named.values()) if ours})
+    ours = {(f"m:{i}", number): of for i, number, of in tx.all("senders", ids=ids)} if ids else {}
+    found = {
+        one: theirs.get((one[0], about, one[2]), ours.get((about, one[2]))) for one, about in named.items()
+    }
+    return {one: account_id for one, account_id in found.items() if account_id is not None}
 
 
 def _digits(number: str) -> str:

@@ -1,10 +1,12 @@
 """Brings a database to the schema of this version, and opens stores by their address."""
 
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
 from hopwire.store import Store, sql
 from hopwire.store.engine import Tx
+from hopwire.store.memory import KEPT_MS
 from hopwire.store.sqlite import SqliteEngine
 
 if TYPE_CHECKING:
@@ -32,10 +34,10 @@ def open_engine(url: str) -> AnyEngine:
     return PostgresEngine(url)
 
 
-async def open_store(url: str) -> Store:
+async def open_store(url: str, remember_ms: int = KEPT_MS) -> Store:
     """A store whose schema is that of this version; an empty database gets it, an older one is migrated.
 
-    Raises SchemaError for a newer one, and Unavailable.
+    `remember_ms` is `Store`'s. Raises SchemaError for a newer one, and Unavailable.
     """
     engine = open_engine(url)
     try:
@@ -43,7 +45,7 @@ async def open_store(url: str) -> Store:
     except BaseException:
         await engine.close()
         raise
-    return Store(engine)
+    return Store(engine, remember_ms)
 
 
 async def upgrade(engine: AnyEngine) -> tuple[int, int]:
@@ -64,6 +66,7 @@ async def upgrade(engine: AnyEngine) -> tuple[int, int]:
                 tx.script(sql.script(name, engine.dialect))
         if before < newest:
             tx.run("set_schema_version", value=str(newest))
+        tx.run("name_installation", value=secrets.token_hex(4))  # unless it has a name
         return before, newest
 
     return await engine.write(work)

@@ -13,6 +13,12 @@ SELECT value FROM meta WHERE name = 'schema_version'
 -- name: set_schema_version
 UPDATE meta SET value = :value WHERE name = 'schema_version'
 
+-- name: name_installation
+INSERT INTO meta (name, value) VALUES ('installation', :value) ON CONFLICT (name) DO NOTHING
+
+-- name: installation
+SELECT value FROM meta WHERE name = 'installation'
+
 -- name: take_ids
 UPDATE counters SET value = value + :n WHERE name = 'message_id' RETURNING value
 
@@ -86,6 +92,36 @@ SELECT provider_id, connector, message_id, step, part,
        (SELECT state FROM deliveries WHERE deliveries.id = handles.message_id)
   FROM handles WHERE provider_id {in provider_ids} ORDER BY message_id DESC, step DESC, part DESC
 
+-- name: create_event
+INSERT INTO events (message_id, at, step, part, what, status, code, detail, handed_at)
+VALUES (:message_id, :at, :step, :part, :what, :status, :code, :detail, :handed_at)
+
+-- name: no_account_among
+SELECT number, until FROM no_account WHERE channel = :channel AND number {in numbers} AND until > :now
+
+-- name: remember_no_account
+INSERT INTO no_account (channel, number, until) VALUES (:channel, :number, :until)
+ON CONFLICT (channel, number) DO UPDATE SET until = excluded.until
+
+-- name: forget_no_account
+DELETE FROM no_account WHERE channel = :channel AND number = :number
+
+-- name: forget_old_no_accounts
+DELETE FROM no_account WHERE until <= :now
+
+-- name: outstanding
+SELECT id, state FROM deliveries
+ WHERE connector = :connector AND status = 2 AND timer_at IS NOT NULL AND id > :after ORDER BY id LIMIT :n
+
+-- name: find_senders
+-- Whose messages these ids name, the youngest last. As in find_spellings, not a join.
+SELECT connector, provider_id, (SELECT recipient FROM deliveries WHERE deliveries.id = handles.message_id),
+       (SELECT account_id FROM deliveries WHERE deliveries.id = handles.message_id)
+  FROM handles WHERE provider_id {in provider_ids} ORDER BY message_id
+
+-- name: senders
+SELECT id, recipient, account_id FROM deliveries WHERE id {in ids}
+
 -- ---- receipts
 
 -- name: create_receipt
@@ -139,6 +175,21 @@ SELECT id, status, status_at FROM deliveries WHERE id {in ids} AND account_id = 
 -- The name is looked up for the rows that are told alone; a join might be planned over all messages.
 SELECT id, recipient, status, state, (SELECT viber_sender FROM messages WHERE messages.id = deliveries.id)
   FROM deliveries WHERE id > :after ORDER BY id DESC LIMIT :n
+
+-- name: story
+SELECT id, account_id, accepted_at, send_at, recipient, sms_sender, sms, viber_sender, viber,
+       (SELECT status_at FROM deliveries WHERE deliveries.id = messages.id),
+       (SELECT state FROM deliveries WHERE deliveries.id = messages.id)
+  FROM messages WHERE id = :id
+
+-- name: events_of
+SELECT at, step, part, what, status, code, detail, handed_at FROM events WHERE message_id = :id ORDER BY id
+
+-- name: payments_of
+SELECT at, kind, amount, step FROM ledger WHERE message_id = :id ORDER BY id
+
+-- name: receipts_of
+SELECT received_at, connector, provider_id, outcome, code, raw FROM receipts WHERE message_id = :id ORDER BY id
 
 -- name: probe
 UPDATE counters SET value = value + 1 WHERE name = 'probe'
@@ -319,10 +370,9 @@ SELECT message_id, step,
 HAVING sum(CASE kind WHEN 'reserve' THEN amount ELSE 0 END) < sum(CASE kind WHEN 'reserve' THEN 0 ELSE amount END)
 
 -- name: fsck_stuck
--- Not final, and nothing will ever happen to it; but what was sent where nobody reports has ended as sent.
-SELECT id, status FROM deliveries
+-- Not final, and nothing will ever happen to it; but for what was sent where nobody reports, and has ended so.
+SELECT id, account_id, recipient, status_at, worker, state FROM deliveries
  WHERE status <= 2 AND due_at IS NULL AND timer_at IS NULL
-   AND NOT (status = 2 AND replace(state, '"none"', '') <> state)
 
 -- name: fsck_kept
 -- Final with nothing under way, and money still reserved.
@@ -338,3 +388,24 @@ SELECT m.id FROM messages m LEFT JOIN deliveries d ON d.id = m.id WHERE d.id IS 
 UNION ALL
 SELECT l.message_id FROM ledger l LEFT JOIN deliveries d ON d.id = l.message_id
  WHERE l.message_id IS NOT NULL AND d.id IS NULL
+UNION ALL
+SELECT e.message_id FROM events e LEFT JOIN deliveries d ON d.id = e.message_id WHERE d.id IS NULL
+
+-- ---- templates
+
+-- name: put_template
+INSERT INTO templates (id, sender, language, kind, active, text)
+VALUES (:id, :sender, :language, :kind, :active, :text)
+ON CONFLICT (id, sender, language)
+DO UPDATE SET kind = excluded.kind, active = excluded.active, text = excluded.text
+
+-- name: templates
+SELECT id, sender, language, kind, active, text FROM templates ORDER BY sender, id, language
+
+-- name: remove_template
+DELETE FROM templates
+ WHERE id = :id AND :sender IN ('', sender) AND :language IN ('', language)
+
+-- name: set_template_active
+UPDATE templates SET active = :active
+ WHERE id = :id AND :sender IN ('', sender) AND :language IN ('', language)

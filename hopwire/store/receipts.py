@@ -84,8 +84,9 @@ def _may_be_of(r: KeptReceipt, rung: life.Rung) -> bool:
 
 
 def _begun_at(rung: life.Rung) -> int:
-    """No part of it was handed over before; of several parts only the latest hand-over is known."""
-    return (rung.handed_at or 0) if len(rung.parts) == 1 else rung.give_up_at - 1000 * rung.plan.lifetime_s
+    """No part of it was handed over before; of several parts or tries only the latest hand-over is known."""
+    once = len(rung.parts) == 1 and not rung.parts[0].repeated
+    return (rung.handed_at or 0) if once else rung.give_up_at - 1000 * rung.plan.lifetime_s
 
 
 # ---- before the answer

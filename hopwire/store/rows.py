@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from hopwire.delivery import IN_FLIGHT, Charge, Delivery, Release, Reported, Rung, Submit
+from hopwire.delivery import IN_FLIGHT, Charge, Delivery, PartState, Release, Reported, Rung, Submit
 from hopwire.model import (
     Account,
     Fault,
@@ -19,6 +19,7 @@ from hopwire.model import (
     Writing,
 )
 from hopwire.store.engine import Row
+from hopwire.timeline import Note, Payment, RawReceipt, Story, What
 
 DEFAULT_WRITING = Writing()
 _encode = msgspec.json.Encoder().encode
@@ -164,6 +165,11 @@ def save_row(one: Kept) -> Row:
     )  # fmt: skip
 
 
+def event_row(message_id: int, at: int, note: Note) -> Row:
+    step, part, what, status, code, detail, handed_at = note
+    return message_id, at, step, part, int(what), int(status), plain(code), plain(detail), handed_at
+
+
 def arrived(r: Receipt, now: int) -> KeptReceipt:
     """A receipt as it will be kept; it has no id yet."""
     return KeptReceipt(
@@ -189,7 +195,7 @@ def kept_by_id(rows: Iterable[Row]) -> dict[int, Kept]:
     return {row[0]: Kept._make((*row[:5], _decode_delivery(row[5]))) for row in rows}
 
 
-def handover(one: Kept, message: Row, submit: Submit) -> Handover:
+def handover(one: Kept, message: Row, submit: Submit, installation: str) -> Handover:
     """The part that is to be submitted."""
     _, transactional, sms_sender, sms, viber_sender, viber = message
     rung = one.delivery.rungs[submit.step]
@@ -208,6 +214,8 @@ def handover(one: Kept, message: Row, submit: Submit) -> Handover:
         repeated=rung.parts[submit.part].repeated,
         writing=rung.plan.writing or DEFAULT_WRITING,
         report=rung.plan.reports_on(submit.part),
+        template=rung.plan.template,
+        installation=installation,
     )
 
 
@@ -219,6 +227,17 @@ def unmatched_receipt(row: Row) -> UnmatchedReceipt:
     return UnmatchedReceipt._make((*row[:4], Outcome(row[4]), *row[5:]))
 
 
+def taken_ids(state: str, connector: str) -> list[str]:
+    """The provider's ids of the parts that the connector has taken, of a delivery that is kept as this."""
+    return [
+        part.provider_id
+        for rung in _decode_delivery(state).rungs
+        if rung.plan.connector == connector
+        for part in rung.parts
+        if part.state is PartState.TAKEN and part.provider_id
+    ]
+
+
 def rung_of(state: str, step: int) -> Rung:
     """One step of a delivery that is kept as this."""
     return _decode_delivery(state).rungs[step]
@@ -227,6 +246,32 @@ def rung_of(state: str, step: int) -> Rung:
 def reported(place: Place, r: KeptReceipt) -> tuple[int, Reported]:
     """What a receipt changes."""
     return place.message_id, Reported(place.step, place.part, Outcome(r.outcome), r.code, Fault(r.fault))
+
+
+def story(message: Row, events: Iterable[Row], payments: Iterable[Row], receipts: Iterable[Row]) -> Story:
+    """Everything that is kept of a message, out of its rows."""
+    i, account_id, accepted_at, send_at, recipient, sms_sender, sms, viber_sender, viber, status_at, state = (
+        message
+    )
+    return Story(
+        id=i,
+        account_id=account_id,
+        accepted_at=accepted_at,
+        send_at=send_at,
+        recipient=recipient,
+        sms_sender=sms_sender,
+        sms=None if sms is None else _decode_sms.decode(sms),
+        viber_sender=viber_sender,
+        viber=None if viber is None else _decode_viber.decode(viber),
+        status_at=status_at,
+        delivery=_decode_delivery(state),
+        notes=[
+            (at, Note(step, part, What(what), Status(status), code, detail, handed_at))
+            for at, step, part, what, status, code, detail, handed_at in events
+        ],
+        payments=[Payment._make(row) for row in payments],
+        receipts=[RawReceipt._make((*row[:3], Outcome(row[3]), *row[4:])) for row in receipts],
+    )
 
 
 def overview(row: Row) -> Overview:

@@ -1,8 +1,9 @@
 -- The tables, and why they are so. One text for SQLite and PostgreSQL: {serial} is a key that the engine
 -- counts up, {key} a key that we count. Moments are milliseconds since 1970 UTC; money is millionths of the
--- account's currency. A message is four kinds of rows: what was asked (messages, written once), where it
+-- account's currency. A message is five kinds of rows: what was asked (messages, written once), where it
 -- stands (deliveries, small, the only row that changes), what upstreams call its parts (handles), what they
--- said (receipts, raw). No foreign keys: nothing is ever deleted under a message, and each would cost a look-up.
+-- said (receipts, raw), and what followed (events). No foreign keys: nothing is ever deleted under a message, and
+-- each would cost a look-up.
 
 CREATE TABLE meta (
     name  TEXT PRIMARY KEY,
@@ -10,8 +11,8 @@ CREATE TABLE meta (
 );
 
 -- "message_id": the highest id given out in blocks. "directory": raised by every change to accounts, keys,
--- sender names and prices, so that processes know when what they remember is old. "probe": written to find out
--- whether the store can be. "incoming": its row is held by whoever joins parts of incoming messages.
+-- sender names, prices and templates, so that processes know when what they remember is old. "probe": written to
+-- find out whether the store can be. "incoming": its row is held by whoever joins parts of incoming messages.
 CREATE TABLE counters (
     name  TEXT PRIMARY KEY,
     value BIGINT NOT NULL
@@ -87,6 +88,8 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_due ON deliveries (connector, due_at, id) WHERE due_at IS NOT NULL;
 CREATE INDEX deliveries_timer ON deliveries (timer_at) WHERE timer_at IS NOT NULL;
 CREATE INDEX deliveries_in_doubt ON deliveries (recipient) WHERE in_doubt = 1;
+-- What a provider that is polled is asked about.
+CREATE INDEX deliveries_taken ON deliveries (connector, id) WHERE status = 2 AND timer_at IS NOT NULL;
 
 -- Providers' ids repeat over time and between connectors: not unique, the latest message wins.
 CREATE TABLE handles (
@@ -113,6 +116,33 @@ CREATE TABLE receipts (
 );
 CREATE INDEX receipts_unmatched ON receipts (provider_id) WHERE message_id IS NULL;
 CREATE INDEX receipts_waiting ON receipts (received_at, id) WHERE message_id IS NULL;
+CREATE INDEX receipts_message ON receipts (message_id) WHERE message_id IS NOT NULL;
+
+-- What has changed a delivery, only ever added to: timeline.Note. What is told elsewhere is not told again:
+-- acceptance is in messages, money in the ledger, what was received but changed nothing in receipts. A hand-over
+-- has no row of its own but is told by the one that ends it; while it is under way, by the delivery.
+CREATE TABLE events (
+    id         {serial},
+    message_id BIGINT NOT NULL,
+    at         BIGINT NOT NULL,
+    step       SMALLINT NOT NULL,
+    part       SMALLINT NOT NULL,     -- 0 where it concerns the whole step
+    what       SMALLINT NOT NULL,     -- timeline.What
+    status     SMALLINT NOT NULL,     -- of the message, after it
+    code       TEXT NOT NULL,         -- the upstream's word or number
+    detail     TEXT NOT NULL,         -- what else there is to tell, by what it is
+    handed_at  BIGINT                 -- when the part was handed over, where its try is over with this
+);
+CREATE INDEX events_message ON events (message_id);
+
+-- Numbers that are not on a channel at all, as an upstream has said: until then it is not asked again.
+CREATE TABLE no_account (
+    channel TEXT NOT NULL,
+    number  TEXT NOT NULL,
+    until   BIGINT NOT NULL,
+    PRIMARY KEY (channel, number)
+);
+CREATE INDEX no_account_until ON no_account (until);
 
 -- Every movement of money, only ever added to. balance = sum(topup) - sum(charge);
 -- reserved = sum(reserve) - sum(charge) - sum(release). Amounts are positive, but for a correcting top-up.
@@ -190,5 +220,16 @@ CREATE TABLE connector_states (
     PRIMARY KEY (connector, worker)
 );
 
+-- Texts that upstreams have approved: templates.Registered. A message keeps what it was accepted with.
+CREATE TABLE templates (
+    id       TEXT NOT NULL,           -- as the upstream knows it
+    sender   TEXT NOT NULL,           -- Viber sender name; '*': every one
+    language TEXT NOT NULL,
+    kind     TEXT NOT NULL,           -- 'transaction' or 'promotion'
+    active   SMALLINT NOT NULL,
+    text     TEXT NOT NULL,           -- with variables as {{name}}
+    PRIMARY KEY (id, sender, language)
+);
+
 INSERT INTO counters (name, value) VALUES ('message_id', 0), ('directory', 0), ('probe', 0), ('incoming', 0);
-INSERT INTO meta (name, value) VALUES ('schema_version', '2');
+INSERT INTO meta (name, value) VALUES ('schema_version', '4');

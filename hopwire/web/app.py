@@ -39,7 +39,7 @@ class App:
                 Route("/readyz", _readyz(store)),
                 Route("/version", _version),
                 Route("/metrics", _metrics(store, metrics_token)),
-                Route("/callbacks/{connector}/{secret}", callbacks.take, methods=["POST"]),
+                Route("/callbacks/{connector}/{secret}", callbacks.take, methods=["GET", "POST"]),
                 *([Route("/demo/statuses", _demo_statuses(store, demo_token))] if demo_token else []),
             ],
             exception_handlers={

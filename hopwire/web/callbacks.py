@@ -1,27 +1,44 @@
 """What providers send over HTTP: answered as soon as it is on disk, believed only where it matches.
 
-The path `/callbacks/NAME/SECRET` is told to the provider once; a wrong secret is an unknown path.
+Rule 1: the path `/callbacks/NAME/SECRET` is told to the provider once; a wrong secret is an unknown path.
+Rule 2: what is forged, too large or garbage changes nothing, and is answered so.
 """
 
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+import ipaddress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
-from hopwire.model import Receipt
+from hopwire.channels.http import Callback, ForgedError, Said
+from hopwire.model import Incoming, Receipt, Unsubscribed
 
-MAX_CALLBACK = 65_536
+MAX_CALLBACK = 1_048_576  # a provider may tell of many messages at once
 
-Parse = Callable[[str, bytes], list[Receipt]]
-Keep = Callable[[Receipt], Awaitable[object]]
+
+class Source(NamedTuple):
+    """A connector whose provider calls back."""
+
+    secret: str
+    networks: Sequence[str]  # where callbacks may come from; none: anywhere
+    read: Callable[[str, Callback], Said]
+
+
+class Keep(NamedTuple):
+    """What keeps each kind; on disk when it returns. Raises Unavailable."""
+
+    receipts: Callable[[Sequence[Receipt]], Awaitable[object]]
+    incoming: Callable[[Sequence[Incoming]], Awaitable[object]]
+    unsubscribed: Callable[[Sequence[Unsubscribed]], Awaitable[object]]
 
 
 class Callbacks:
-    """`connectors`: name -> (secret, reader of its callbacks)."""
+    """The sources by their connector's name."""
 
-    def __init__(self, connectors: Mapping[str, tuple[str, Parse]], keep: Keep) -> None:
-        self._connectors = connectors
+    def __init__(self, sources: Mapping[str, Source], keep: Keep) -> None:
+        self._sources = sources
         self._keep = keep
 
     async def take(self, request: Request) -> PlainTextResponse:
@@ -30,26 +47,58 @@ class Callbacks:
         Raises Unavailable when it could not be kept.
         """
         name = request.path_params["connector"]
-        secret, parse = self._connectors.get(name, ("", None))
-        if parse is None or not hmac.compare_digest(secret.encode(), request.path_params["secret"].encode()):
+        source = self._sources.get(name)
+        if source is None or not _is_welcome(source, request):
             return PlainTextResponse("Not found\n", 404)
         body = await _body(request)
         if body is None:
             return PlainTextResponse("Too large\n", 413, {"Connection": "close"})
         try:
-            receipts = parse(name, body)
+            said = source.read(name, Callback(dict(request.headers), _query(request), body))
         except ValueError as error:
             return PlainTextResponse(f"{error}\n", 400)
-        for receipt in receipts:
-            await self._keep(receipt)
+        except ForgedError:
+            return PlainTextResponse("The signature is wrong\n", 403)
+        await self._keep_all(said)
         return PlainTextResponse("OK\n")
+
+    async def _keep_all(self, said: Said) -> None:
+        if said.receipts:
+            await self._keep.receipts(said.receipts)
+        if said.incoming:
+            await self._keep.incoming(said.incoming)
+        if said.unsubscribed:
+            await self._keep.unsubscribed(said.unsubscribed)
+
+
+def _is_welcome(source: Source, request: Request) -> bool:
+    """Whether the secret is right and the address is one of the provider's."""
+    said: str = request.path_params["secret"]
+    if not hmac.compare_digest(source.secret.encode(), said.encode()):
+        return False
+    return not source.networks or _comes_from(source.networks, request)
+
+
+def _comes_from(networks: Sequence[str], request: Request) -> bool:
+    try:
+        address = ipaddress.ip_address(request.client.host if request.client else "")
+    except ValueError:
+        return False
+    # a socket for both families writes an address of IPv4 as one of IPv6
+    address = getattr(address, "ipv4_mapped", None) or address
+    return any(address in ipaddress.ip_network(one) for one in networks)
+
+
+def _query(request: Request) -> str:
+    query: bytes = request.scope["query_string"]
+    return query.decode("latin-1")
 
 
 async def _body(request: Request) -> bytes | None:
     """The whole body; None when it is too large."""
-    body = b""
+    body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_CALLBACK:
             return None
-    return body
+    return bytes(body)

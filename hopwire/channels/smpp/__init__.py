@@ -32,7 +32,7 @@ from hopwire.model import (
 )
 from hopwire.smpp import ids, status
 from hopwire.smpp.flow import Flow
-from hopwire.smpp.pdu import Bind, SubmitSmResp, encode
+from hopwire.smpp.pdu import Bind, BindTransceiver, SubmitSmResp, encode
 from hopwire.smpp.session import (
     Answered,
     AnsweredLate,
@@ -59,12 +59,18 @@ WAKE_S = 0.01  # the least time between two wakings for tokens of the rate
 MOST_MESSAGES = 10_000  # whose session is remembered
 
 
+def check(settings: SmppConnector) -> None:
+    """Raises ValueError for settings that no PDU can carry or that mean nothing, OSError for `tls_ca`."""
+    encode(dialect.bind(settings, BindTransceiver))
+    status.Statuses(settings.statuses)
+    tls_context(settings)
+
+
 class SmppChannel:
     """One SMSC account at work.
 
     `on_ready` is called whenever capacity comes back after it was 0, `on_late` when a submit that was
-    answered `Unknown` is answered by the SMSC within ten minutes after all. Raises ValueError for credentials
-    that no PDU can carry and for settings that mean nothing, OSError for certificates that cannot be read.
+    answered `Unknown` is answered by the SMSC within ten minutes after all. Raises what `check` raises.
     """
 
     def __init__(
@@ -79,10 +85,7 @@ class SmppChannel:
         share: int = 1,  # how many processes share the rate
     ) -> None:
         self._kinds = dialect.BINDS[settings.bind] * settings.sessions
-        encode(
-            dialect.bind(settings, self._kinds[0])
-        )  # what cannot be sent is an error now, not in the middle
-        tls_context(settings)
+        check(settings)  # what cannot work is an error now, not in the middle of a connection
         self.name = name
         self._settings = settings
         self._on_ready = on_ready
@@ -179,18 +182,21 @@ class SmppChannel:
         self._counts["submitted"] += 1
         self._flow.spend(self._now())
         self._note_capacity()
-        return await future
+        answer = await future
+        if handover.part + 1 == handover.parts and not isinstance(answer, Later):
+            self._link_of.pop(handover.message_id, None)
+        return answer
 
     async def _link_for(self, handover: Handover) -> Link | None:
         """The session for a part: that of the parts before it, or the one with most room."""
         if not self.capacity:
             return None
-        link = self._link_of.pop(handover.message_id, None) if handover.parts > 1 else None
-        if link not in self._links:
+        link = self._link_of.get(handover.message_id)
+        if link not in self._links or link.session.state is not State.BOUND:
             link = max(self._links, key=lambda one: one.session.room)
         elif not link.session.room and not await self._finds_room(link):
             return None
-        if handover.part + 1 < handover.parts:
+        if handover.parts > 1:
             self._link_of[handover.message_id] = link
             if len(self._link_of) > MOST_MESSAGES:
                 del self._link_of[next(iter(self._link_of))]
@@ -198,10 +204,10 @@ class SmppChannel:
 
     async def _finds_room(self, link: Link) -> bool:
         patience = self._now() + ROOM_S
-        while link in self._links and not link.session.room and self._now() < patience:
+        while link.session.state is State.BOUND and not link.session.room and self._now() < patience:
             under_way = [one.answer for one in link.waiting.values()]
             await asyncio.wait(under_way, timeout=ROOM_S, return_when=asyncio.FIRST_COMPLETED)
-        return link in self._links and link.session.room > 0
+        return link.session.room > 0
 
     # ---- stopping
 
@@ -271,6 +277,7 @@ class SmppChannel:
                 case _:
                     self._changed(link, event)
         if delivered:
+            link.of_use = True
             self._intake.take(link, delivered)
         self._announce()
 
@@ -280,6 +287,7 @@ class SmppChannel:
         match said:
             case Taken():
                 self._flow.taken(left_at)
+                link.of_use = True
             case Later(_, code, True):
                 self._flow.throttled(left_at, now)
                 self._note_capacity()
@@ -326,6 +334,7 @@ class SmppChannel:
                 log.info("bound connector=%s interface_version=%s", self.name, version)
                 metrics.BINDS.labels(self.name, "ok").inc()
                 self._links.append(link)
+                link.bound_at = self._now()
                 self._hold.accepted()
                 self._refused, self._bound_at = False, _ms()
             case BindFailed(command_status):

@@ -5,6 +5,7 @@ Rule: what a PDU means is decided elsewhere; here bytes go between a socket and 
 
 import asyncio
 import logging
+import math
 import random
 import socket
 import ssl
@@ -21,7 +22,7 @@ from hopwire.smpp.session import Event, Session, State
 log = logging.getLogger(__name__)
 
 CONNECT_S = 10.0  # for TCP and TLS
-STEADY_S = 60.0  # a connection that lived this long starts the backoff anew
+STEADY_S = 5.0  # a session that was bound this long starts the backoff anew, as one that was of use does
 BACKOFF_S = (0.2, 60.0)
 REFUSED_S = (60.0, 900.0)  # after refused credentials, doubled: SMSCs lock out who hammers
 GOODBYE_S = 5.0  # for the answer to our unbind, and for the last bytes to leave
@@ -59,6 +60,8 @@ class Link(asyncio.Protocol):
         self.waiting: dict[int, Underway] = {}  # by sequence
         self.late: dict[int, Handover] = {}  # answered `Unknown`, the true answer may still come
         self.hold_s = 0.0  # how long not to connect again, at the least
+        self.bound_at = math.inf  # on the loop's clock
+        self.of_use = False  # the SMSC has taken or brought something over it
         self._settings = settings
         self._kind = kind
         self._take = take
@@ -234,9 +237,9 @@ async def keep_connected(
     loop = asyncio.get_running_loop()
     while True:
         await hold.over()
-        began = loop.time()
-        hold_s = await _connect(name, settings, new_link(), failed)
-        failures = 0 if loop.time() - began > STEADY_S else failures + 1
+        link = new_link()
+        hold_s = await _connect(name, settings, link, failed)
+        failures = 0 if link.of_use or loop.time() - link.bound_at > STEADY_S else failures + 1
         await asyncio.sleep(max(hold_s, backoff_s(failures - 1, random.random())))  # noqa: S311 - no secret
 
 
