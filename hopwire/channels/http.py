@@ -185,6 +185,7 @@ class HttpChannel:
         self._session: aiohttp.ClientSession | None = None
         self._under_way = 0
         self._paused_until: dict[Scope, float] = {}  # an ended one stays until a message has tried
+        self._told: dict[Scope, str] = {}  # the code for which each is paused, as the operator knows it
         self._nonsense = 0  # answers in a row
         self._resting: asyncio.TimerHandle | None = None  # until it rings, nothing is submitted
         self._counts: Counter[str] = Counter()
@@ -337,6 +338,7 @@ class HttpChannel:
                 self._pause(one, code)
             else:
                 self._paused_until.pop(one, None)
+                self._told.pop(one, None)
 
     def _faults(self, answer: Answer, scope: str) -> dict[Scope, str]:
         """What an answer says of the scopes that it concerns: the code of a fault of ours, "" for none."""
@@ -350,8 +352,11 @@ class HttpChannel:
         return {ALL: "", scope: ""}
 
     def _pause(self, scope: Scope, code: str) -> None:
-        """Spare the next messages a round trip that must fail; tell the operator."""
+        """Spare the next messages a round trip that must fail; tell the operator, once while it lasts."""
         self._paused_until[scope] = time.monotonic() + PAUSE_S
+        if self._told.get(scope) == code:
+            return
+        self._told[scope] = code
         self._alert(
             f"refused our configuration sender={_shown(scope)} code={code} paused_s={PAUSE_S:g}",
             code,
