@@ -118,6 +118,13 @@ TONES: dict[int, tuple[str, str]] = {
 UNFINISHED = {status for status in Status if not status.final}
 ARRIVED = (Status.DELIVERED, Status.READ)
 REFUSALS = {str(row.viber.status): row.viber.says for row in SCENARIOS.values() if row.viber.status}
+REFUSALS |= {  # as other providers say it
+    "7002": "not a Viber user (7002)",
+    "7003": "blocked (7003)",
+    "SRVC_NOT_VIBER_USER": "not a Viber user",
+    "SRVC_USER_BLOCKED": "blocked",
+    "SRVC_NO_SUITABLE_DEVICE": "no suitable device",
+}
 
 
 def badge(told: Told) -> Badge:
