@@ -37,6 +37,7 @@ class PartState(IntEnum):  # a receipt only raises it: seen > delivered > failed
     SEEN = 7
 
 
+STOPPED = "stopped"  # the code of what the recipient's wish has kept here
 IN_DOUBT = (PartState.SENDING, PartState.UNKNOWN)
 IN_FLIGHT = (*IN_DOUBT, PartState.TAKEN)
 
@@ -154,6 +155,12 @@ class Spared(NamedTuple):
     fault: Fault
 
 
+class Stopped(NamedTuple):
+    """The step is due, and the recipient wants no more messages of the account: what has not left stays."""
+
+    step: int
+
+
 class Answered(NamedTuple):
     """The connector answered a submit."""
 
@@ -184,7 +191,7 @@ class Delete(NamedTuple):
     """The client takes a scheduled message back."""
 
 
-Event = Begin | Spared | Answered | Reported | Timer | Orphaned | Delete
+Event = Begin | Spared | Stopped | Answered | Reported | Timer | Orphaned | Delete
 
 
 # ---- actions
@@ -252,6 +259,8 @@ def advance(d: Delivery, event: Event, now: int) -> Decision:
         case Spared(step, code, fault) if step == d.at and d.sparable(now):
             refused = replace(d.rungs[step].parts[0], state=PartState.FAILED, code=code, fault=fault)
             return _change(d, step, 0, refused, now)
+        case Stopped(step) if step == d.at and d.due_at is not None and d.due_at <= now:
+            return _stopped(d, now)
         case Answered(step, part, answer) if _was_handed(d, step, part):
             return _change(d, step, part, _answered(d, step, part, answer, now), now)
         case Reported(step, part, outcome, code, fault) if _was_handed(d, step, part):
@@ -284,6 +293,15 @@ def _begin(d: Delivery, lease_ms: int, now: int) -> Decision:
     rung = _put_part(replace(rung, handed_at=now), index, replace(rung.parts[index], state=PartState.SENDING))
     d = replace(_put_rung(d, d.at, rung), status=max(d.status, Status.SENDING), lease_at=now + lease_ms)
     return d, (Submit(d.at, index),)
+
+
+def _stopped(d: Delivery, now: int) -> Decision:
+    """The step ends as if the upstream had said that it is blocked; the next one, when due, ends so, too."""
+    index = d.rungs[d.at].next
+    assert index is not None, "due_at names a part"
+    part = d.rungs[d.at].parts[index]
+    state = PartState.UNKNOWN if part.repeated else PartState.FAILED
+    return _change(d, d.at, index, replace(part, state=state, code=STOPPED, fault=Fault.BLOCKED), now)
 
 
 def _answered(d: Delivery, step: int, index: int, answer: Answer, now: int) -> Part:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from hopwire import money
 from hopwire.delivery import (
+    STOPPED,
     Action,
     Answered,
     Delete,
@@ -24,10 +25,12 @@ from hopwire.delivery import (
     Reported,
     Rung,
     Spared,
+    Stopped,
     Submit,
 )
 from hopwire.model import (
     Answer,
+    Fault,
     FlashSms,
     Later,
     Never,
@@ -108,6 +111,8 @@ def _noted(before: Delivery, event: Event, after: Delivery) -> list[Note]:
             detail = str(fault) if outcome is Outcome.FAILED else ""
             ended = _ended(before.rungs[step], part)
             return [Note(step, part, _REPORTS[outcome], after.status, code, detail, ended)]
+        case Stopped(step):
+            return [Note(step, 0, What.SPARED, after.status, STOPPED, str(Fault.BLOCKED))]
         case Spared(step, code, fault):
             return [Note(step, 0, What.SPARED, after.status, code, str(fault))]
         case Delete():

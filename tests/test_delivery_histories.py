@@ -24,6 +24,7 @@ from hopwire.delivery import (
     Release,
     Reported,
     Spared,
+    Stopped,
     Submit,
     Timer,
     advance,
@@ -130,7 +131,9 @@ class World:
                 self.lost[step, part] += 1
             case Answered(step, part, Taken()):
                 self.heard.add((step, part))
-            case Answered(step, part, Never()):
+            case Answered(step, _, Never()):
+                self.said_no.add(step)
+            case Stopped(step) if self.d != before:
                 self.said_no.add(step)
             case Reported(step, part, outcome):
                 self.heard.add((step, part))
@@ -295,6 +298,7 @@ HAPPENINGS = {
     "report": st.tuples(st.just("report"), NUMBERS, st.sampled_from(Outcome), FAULTS),
     "spare": st.just(("spare",)),
     "orphan": st.just(("orphan",)),
+    "stop": st.just(("stop",)),
     "delete": st.just(("delete",)),
 }
 OFTEN = [
@@ -310,6 +314,7 @@ OFTEN = [
     "spare",
     "orphan",
     "delete",
+    "stop",
 ]
 HAPPENING = st.sampled_from(OFTEN).flatmap(HAPPENINGS.__getitem__)
 LIVES = st.lists(HAPPENING, min_size=10, max_size=40)
@@ -336,6 +341,8 @@ def live(world: World, happening: tuple[object, ...]) -> None:
             world.happen(Spared(world.d.at, "remembered", Fault.NO_ACCOUNT))
         case ("orphan",):
             world.happen(Orphaned())
+        case ("stop",):
+            world.happen(Stopped(world.d.at))
         case ("delete",):
             world.happen(Delete())
 

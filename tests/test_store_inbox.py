@@ -13,7 +13,7 @@ from test_store import admit, answered, claim, money
 
 from hopwire.errors import NotEnoughMoney, RecipientOptedOut
 from hopwire.inbox import whole
-from hopwire.model import Account, Incoming, Taken, Unsubscribed
+from hopwire.model import Account, Fault, Incoming, Never, Status, Taken, Unsubscribed
 from hopwire.store import Store
 from hopwire.store.directory import Directory
 from hopwire.store.inbox import Inbox, InboxMessage, Stopped
@@ -271,6 +271,35 @@ async def test_nothing_is_reserved_for_who_has_opted_out(
     ]  # fmt: skip
     assert await money(directory) == (1000, 1000)
     assert [handover.recipient for handover in await claim(store)] == ["1", "2"]
+
+
+async def test_what_is_scheduled_does_not_leave_to_who_has_opted_out_meanwhile(
+    inbox: Inbox, store: Store, directory: Directory
+) -> None:
+    account = await open_account(directory, money=1_000_000)
+    both, sms, other = await admit(
+        store, order(account, to=FROM), order(account, SMS, to=FROM), order(account, SMS, to="2")
+    )
+    await inbox.stop(account.id, FROM, NOW)
+    assert await claim(store, "viber") == []
+    assert [handover.message_id for handover in await claim(store)] == [other]
+    standing = await store.statuses(account.id, [both, sms])
+    assert {one.status for one in standing.values()} == {Status.FAILED}
+    assert await money(directory) == (1_000_000, SMS.price)
+    assert not any((await directory.fsck()).values())
+
+
+async def test_the_redirect_does_not_leave_to_who_has_opted_out_on_viber(
+    inbox: Inbox, store: Store, directory: Directory
+) -> None:
+    account = await open_account(directory, money=1_000_000)
+    (message_id,) = await admit(store, order(account, to=FROM))
+    (handover,) = await claim(store, "viber")
+    await inbox.stop(account.id, FROM, NOW)
+    await store.record([answered(handover, Never("8", Fault.BLOCKED))], NOW)
+    assert await claim(store) == []
+    assert (await store.statuses(account.id, [message_id]))[message_id].status is Status.FAILED
+    assert await money(directory) == (1_000_000, 0)
 
 
 # ---- who names a message of ours

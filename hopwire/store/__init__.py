@@ -8,7 +8,7 @@ Rule 3: rows are waited for in one order: deliveries by id, remembered numbers, 
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import compress, islice
 
 from hopwire import delivery as life
@@ -118,9 +118,10 @@ class Store:
         def work(tx: Tx) -> list[Handover]:
             due = kept_by_id(tx.all("claim", connector=connector, worker=worker, now=now, n=n))
             kept = {i: one._replace(worker=worker) for i, one in due.items()}
-            spared = memory.spared(tx, kept, now) if self._remember_ms else {}
-            begin = life.Begin(lease_ms)
-            actions = self._apply(tx, kept, [(i, spared.get(i, begin)) for i in kept], now)
+            events: dict[int, life.Event] = dict.fromkeys(kept, life.Begin(lease_ms))
+            events |= memory.spared(tx, kept, now) if self._remember_ms else {}
+            events |= _stopped(tx, kept)
+            actions = self._apply(tx, kept, list(events.items()), now)
             submits = [(i, action) for i, action in actions if isinstance(action, life.Submit)]
             contents = {row[0]: row for row in tx.all("load_messages", ids=[i for i, _ in submits])}
             self._installation = self._installation or tx.all("installation")[0][0]
@@ -349,6 +350,16 @@ def _standings(tx: Tx, account_id: int, ids: Sequence[int]) -> dict[int, Standin
 
 
 # ---- money
+
+
+def _stopped(tx: Tx, kept: Mapping[int, Kept]) -> dict[int, life.Event]:
+    """What happens to messages whose recipients want no more of their accounts."""
+    stopped = set(tx.all("stopped_among", numbers=sorted({one.recipient for one in kept.values()})))
+    return {
+        i: life.Stopped(one.delivery.at)
+        for i, one in kept.items()
+        if stopped and (one.account_id, one.recipient) in stopped
+    }
 
 
 def _refused(tx: Tx, orders: Sequence[Order]) -> list[ApiError | None]:
