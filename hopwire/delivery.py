@@ -299,9 +299,8 @@ def _stopped(d: Delivery, now: int) -> Decision:
     """The step ends as if the upstream had said that it is blocked; the next one, when due, ends so, too."""
     index = d.rungs[d.at].next
     assert index is not None, "due_at names a part"
-    part = d.rungs[d.at].parts[index]
-    state = PartState.UNKNOWN if part.repeated else PartState.FAILED
-    return _change(d, d.at, index, replace(part, state=state, code=STOPPED, fault=Fault.BLOCKED), now)
+    part = replace(d.rungs[d.at].parts[index], code=STOPPED, fault=Fault.BLOCKED)
+    return _change(d, d.at, index, _give_up(part, PartState.FAILED), now)
 
 
 def _answered(d: Delivery, step: int, index: int, answer: Answer, now: int) -> Part:
@@ -316,11 +315,11 @@ def _answered(d: Delivery, step: int, index: int, answer: Answer, now: int) -> P
         case Never(code, fault):
             return replace(part, state=PartState.FAILED, code=code, fault=fault)
         case Later(_, code, False, most) if most and part.tries + 1 >= most:
-            return replace(part, state=PartState.UNKNOWN if part.repeated else PartState.FAILED, code=code)
+            return _give_up(replace(part, code=code), PartState.FAILED)
         case Later(after_s, code, throttled) if again:
             return _wait(replace(part, code=code, tries=part.tries + (not throttled)), rung, after_s, now)
         case Later(_, code):
-            return _give_up(replace(part, code=code))
+            return _give_up(replace(part, code=code), PartState.EXPIRED)
         case Unknown(code) if rung.plan.resend and again:
             return _wait(replace(part, code=code, repeated=True, tries=part.tries + 1), rung, 0, now)
         case Unknown(code):
@@ -333,9 +332,9 @@ def _wait(part: Part, rung: Rung, asked_s: float, now: int) -> Part:
     return replace(part, state=PartState.WAITING, due_at=min(now + int(1000 * pause_s), rung.give_up_at))
 
 
-def _give_up(part: Part) -> Part:
-    """No other try; a part whose earlier answer was lost may still be delivered."""
-    return replace(part, state=PartState.UNKNOWN if part.repeated else PartState.EXPIRED)
+def _give_up(part: Part, state: PartState) -> Part:
+    """No other try: it ends so; but a part whose earlier answer was lost may still be delivered."""
+    return replace(part, state=PartState.UNKNOWN if part.repeated else state)
 
 
 _SAYS = {
@@ -380,7 +379,7 @@ def _expired(d: Delivery, step: int, index: int, now: int) -> Part:
     if part.state is PartState.SENDING and now >= d.lease_at:  # nobody answers for it any more
         part = _answered(d, step, index, Unknown("lost"), now)
     if part.state is PartState.WAITING and now >= rung.give_up_at:
-        part = _give_up(part)
+        part = _give_up(part, PartState.EXPIRED)
     if part.state in rung.under_way and part.state is not PartState.SENDING and now >= rung.ends_at:
         part = replace(part, state=PartState.EXPIRED)
     return part
@@ -418,8 +417,7 @@ def _agreed(rung: Rung) -> Rung:
 def _stays(part: Part, failed: Part) -> Part:
     if part.state is not PartState.WAITING:
         return part
-    state = PartState.UNKNOWN if part.repeated else PartState.FAILED
-    return replace(part, state=state, code=failed.code, fault=failed.fault)
+    return _give_up(replace(part, code=failed.code, fault=failed.fault), PartState.FAILED)
 
 
 def _hears(part: Part, spokesman: Part) -> Part:

@@ -6,14 +6,13 @@ Rule 2: a code that the settings do not know leaves the message in doubt; one in
 """
 
 import re
-from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
 import msgspec
 
-from hopwire.channels.http import Callback, Reply, Request, Said, http_answer
+from hopwire.channels.http import UNREADABLE, Callback, Reply, Request, Said, basic, http_answer, registered
 from hopwire.config import GenericConnector
 from hopwire.config.generic import NUMBERS, PLACEHOLDER, Content
 from hopwire.model import (
@@ -46,8 +45,6 @@ ANSWERS: dict[str, Callable[[str], Answer]] = {  # every other word is whose fau
     "throttled": lambda code: Later(1.0, code, throttled=True),
 }
 OUTCOMES = {one.name.lower(): one for one in Outcome}  # likewise
-
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # the last: nested too deeply
 
 Words = Mapping[str, str]  # what stands in the places
 
@@ -184,8 +181,7 @@ class Generic:
         if settings.encoding in TYPES:
             self._headers.setdefault("content-type", TYPES[settings.encoding])
         if settings.login:
-            secret = b64encode(f"{settings.login}:{settings.password}".encode()).decode()
-            self._headers["authorization"] = f"Basic {secret}"
+            self._headers["authorization"] = basic(settings.login, settings.password)
 
     def request(self, handover: Handover) -> Request | Never:
         settings = self._settings
@@ -207,12 +203,12 @@ class Generic:
         return Request(url, body, headers, settings.method, scope=words["from"])
 
     def _words(self, handover: Handover) -> dict[str, str]:
-        settings, senders = self._settings, self._settings.senders
+        settings = self._settings
         ttl = str(min(max(handover.lifetime_s, settings.ttl_least_s), settings.ttl_most_s))
         return {
             "to": handover.recipient,
             "to:number": handover.recipient,
-            "from": senders.get(handover.sender, senders.get(OTHERWISE, handover.sender)),
+            "from": registered(handover.sender, settings.senders),
             "id": handover.key,
             "ttl": ttl,
             "ttl:number": ttl,

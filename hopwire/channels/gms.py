@@ -8,14 +8,23 @@ Rule 1: a redirect to SMS stays ours; GMS is asked for one channel at a time.
 Rule 2: nothing says that a request with a known extra_id is the same, so one in doubt is not made again.
 """
 
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
-from hopwire.channels.http import Callback, Reply, Request, Said, http_answer, incoming_text
+from hopwire.channels.http import (
+    UNREADABLE,
+    Callback,
+    Reply,
+    Request,
+    Said,
+    basic,
+    http_answer,
+    incoming_text,
+    registered,
+)
 from hopwire.config import GmsConnector
 from hopwire.model import (
     Answer,
@@ -51,8 +60,6 @@ STATUSES = {  # substatus and hyber_status, as examples show them and programs i
     "35015": "expired",  # "SMS expired"
 }
 OUTCOMES = {one.name.lower(): one for one in Outcome} | {LATER: Outcome.EXPIRED}
-
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # the last: nested too deeply
 
 
 # ---- what is said
@@ -203,15 +210,15 @@ class Gms:
     def __init__(self, settings: GmsConnector) -> None:
         self._settings = settings
         self.poll_s = 30.0 if settings.reports_url else 0.0
-        secret = b64encode(f"{settings.login}:{settings.password}".encode()).decode()
-        self._headers = {"authorization": f"Basic {secret}", "content-type": "application/json"}
+        authorization = basic(settings.login, settings.password)
+        self._headers = {"authorization": authorization, "content-type": "application/json"}
 
     def request(self, handover: Handover) -> Request | Never:
         settings, said = self._settings, _content(handover.content)
         if said is None:
             return Never("content not carried", Fault.CONTENT)
-        (channel, options), senders = said, settings.senders
-        sender = senders.get(handover.sender, senders.get("*", handover.sender))
+        channel, options = said
+        sender = registered(handover.sender, settings.senders)
         limits = TTL_S[channel]
         options |= {"alpha_name": sender, "ttl": min(max(handover.lifetime_s, limits[0]), limits[-1])}
         asked = {

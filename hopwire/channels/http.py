@@ -10,11 +10,13 @@ import asyncio
 import logging
 import re
 import time
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import aiohttp
+import msgspec
 
 from hopwire import metrics
 from hopwire.channels import KeepReceipts, word
@@ -47,6 +49,7 @@ NOT_ITS_WORD = ("http ", "no connection", "no answer")  # how codes begin that a
 MAX_REPLY = 1_048_576  # bytes; a longer one is no answer
 MAX_RETRY_S = 86_400.0  # a longer Retry-After is not believed
 QUESTIONS = 8  # of a poll, under way at a time; submits must find connections, too
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # JSON; the last: nested too deeply
 
 Scope = str | None  # what a pause is for: a sender, as the provider knows it, or the whole account
 ALL: Scope = None
@@ -142,6 +145,16 @@ def incoming_text(connector: str, sender: str, recipient: str, text: str, about:
         payload=text.encode("utf-16-be", "replace"),
         about=about,
     )
+
+
+def basic(login: str, password: str) -> str:
+    """The `Authorization` of an account that has a login (RFC 7617)."""
+    return "Basic " + b64encode(f"{login}:{password}".encode()).decode()
+
+
+def registered(sender: str, senders: Mapping[str, str]) -> str:
+    """What a sender name is called at the provider, by the connector's table; `*` is for every other name."""
+    return senders.get(sender, senders.get("*", sender))
 
 
 def http_answer(status: int, headers: Mapping[str, str] | None = None) -> Answer:

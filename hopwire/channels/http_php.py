@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
-from hopwire.channels.http import Callback, Reply, Request, Said, http_answer
+from hopwire.channels.http import Callback, Reply, Request, Said, http_answer, registered
 from hopwire.config import HttpPhpConnector
 from hopwire.errors import CATALOGUE
 from hopwire.model import (
@@ -296,8 +296,7 @@ class HttpPhp:
         self.poll_s = float(settings.poll_s)
 
     def request(self, handover: Handover) -> Request | Never:
-        senders = self._settings.senders
-        sender = senders.get(handover.sender, senders.get("*", handover.sender))
+        sender = registered(handover.sender, self._settings.senders)
         return self._ask("send", parameters(handover, sender))._replace(scope=sender)
 
     def answer(self, reply: Reply) -> Answer:

@@ -13,7 +13,16 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from hopwire.channels.http import Callback, Reply, Request, Said, http_answer, incoming_text
+from hopwire.channels.http import (
+    UNREADABLE,
+    Callback,
+    Reply,
+    Request,
+    Said,
+    http_answer,
+    incoming_text,
+    registered,
+)
 from hopwire.config import InfobipConnector
 from hopwire.model import (
     Answer,
@@ -105,8 +114,6 @@ ERRORS: dict[int, tuple[str, Meaning]] = {
     7083: ("SYSTEM", LATER),
     7084: ("SYSTEM", LATER),
 }
-
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # the last: nested too deeply
 
 
 # ---- what is said
@@ -358,8 +365,7 @@ class Infobip:
         said = _viber(handover, self._settings.label) if path == VIBER else _sms(handover)
         if said is None:
             return Never("content not carried", Fault.CONTENT)
-        senders = self._settings.senders
-        sender = senders.get(handover.sender, senders.get("*", handover.sender))
+        sender = registered(handover.sender, self._settings.senders)
         message = {
             "sender": sender,
             "destinations": [{"to": handover.recipient, "messageId": handover.key}],

@@ -14,7 +14,17 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from hopwire.channels.http import Callback, ForgedError, Reply, Request, Said, http_answer, incoming_text
+from hopwire.channels.http import (
+    UNREADABLE,
+    Callback,
+    ForgedError,
+    Reply,
+    Request,
+    Said,
+    http_answer,
+    incoming_text,
+    registered,
+)
 from hopwire.config import TurboSmsConnector
 from hopwire.model import (
     Answer,
@@ -126,8 +136,6 @@ REJECTIONS: dict[str, Fault] = {  # rejected_status: Viber's own names
     "SRVC_NO_SUITABLE_DEVICE": Fault.RECIPIENT,
     "SRVC_INVALID_PHONE_NUMBER": Fault.NUMBER,
 }
-
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # the last: nested too deeply
 
 
 # ---- what is said
@@ -273,7 +281,7 @@ def _event(callback: Callback) -> _Event:
     form = "x-www-form-urlencoded" in callback.headers.get("content-type", "")
     try:
         return _decode_event(_from_form(callback.body) if form else callback.body)
-    except (*UNREADABLE, ValueError, RecursionError):
+    except (*UNREADABLE, ValueError):
         raise ValueError("the callback is no webhook of TurboSMS") from None
 
 
@@ -342,7 +350,7 @@ class TurboSms:
         block = _viber(handover, settings.label) if channel == "viber" else _sms(content)
         if block is None:
             return Never("content not carried", Fault.CONTENT)
-        sender = settings.senders.get(handover.sender, settings.senders.get("*", handover.sender))
+        sender = registered(handover.sender, settings.senders)
         asked = {
             "sequence_id": handover.key,
             "recipients": [handover.recipient],

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from hopwire.channels.http import (
+    UNREADABLE,
     Callback,
     Reply,
     Request,
@@ -73,8 +74,6 @@ CODES: dict[int, tuple[str, Fault | None]] = {
 }
 CONNECTION_FAULTS = {"11", "401", "http 401", "http 403", "url"}  # they stop every service, others their own
 ALREADY_SENT = 12  # an earlier try of ours was taken, and its token was lost with the answer
-
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # the last: nested too deeply
 
 UNSUBSCRIBED = 5
 OUTCOMES: dict[int | None, Outcome] = {0: Outcome.DELIVERED, 1: Outcome.SEEN, 2: Outcome.EXPIRED}

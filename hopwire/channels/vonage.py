@@ -14,20 +14,22 @@ import hmac
 import time
 import uuid
 import warnings
-from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from hopwire.channels.http import (
+    UNREADABLE,
     Callback,
     ForgedError,
     Reply,
     Request,
     Said,
+    basic,
     http_answer,
     incoming_text,
+    registered,
 )
 from hopwire.config import VonageConnector
 from hopwire.model import (
@@ -133,8 +135,6 @@ OUTCOMES = {
     "rejected": Outcome.FAILED,
     "undeliverable": Outcome.FAILED,
 }
-
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # the last: nested too deeply
 
 
 # ---- what is said
@@ -377,7 +377,7 @@ class Vonage:
         settings, fields = self._settings, _fields(handover, self._settings.label)
         if fields is None:
             return Never("content not carried", Fault.CONTENT)
-        sender = settings.senders.get(handover.sender, settings.senders.get("*", handover.sender))
+        sender = registered(handover.sender, settings.senders)
         channel = VIBER if VIBER in fields else SMS
         hook = {"webhook_url": settings.callback_url, "webhook_version": "v1"}
         asked = {
@@ -400,7 +400,7 @@ class Vonage:
         settings = self._settings
         if settings.application_id:
             return f"Bearer {self._signed()}"
-        return f"Basic {b64encode(f'{settings.api_key}:{settings.api_secret}'.encode()).decode()}"
+        return basic(settings.api_key, settings.api_secret)
 
     def _signed(self) -> str:
         """A token of ours; signing takes longer than everything else, so one serves for some minutes."""
