@@ -1,4 +1,4 @@
-"""What several files share: an empty store on each engine, and orders to put into it.
+"""What several files share: an empty store on each engine, orders to put into it, and an SMSC.
 
 PostgreSQL comes from HOPWIRE_TEST_POSTGRES, a URL whose user may create databases.
 """
@@ -13,12 +13,18 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from smpp_ends import Lines, Smsc
 
+from hopwire.channels import smpp
+from hopwire.channels.smpp import link
 from hopwire.delivery import plan_delivery
 from hopwire.model import Account, SendRequest, SmsText, Step, ViberText
+from hopwire.smpp import flow
 from hopwire.store import Order, Store, sql
 from hopwire.store.directory import Directory
 from hopwire.store.migrate import open_store
+
+pytest.register_assert_rewrite("simulated_provider")  # so that what it asserts is told in full
 
 NOW = 1_800_000_000_000
 VIBER = Step(
@@ -138,3 +144,29 @@ def order(account: Account, *steps: Step, to: str = "380501112233", send_at: int
     )
     delivery = plan_delivery(steps or (VIBER, SMS), send_at if send_at is not None else NOW)
     return Order(account, request, delivery, NOW)
+
+
+# ---- SMPP
+
+
+@pytest.fixture
+async def smsc() -> AsyncIterator[Smsc]:
+    far = Smsc()
+    yield far
+    await far.stop()
+
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    """What the SMPP channels log."""
+    handler = Lines()
+    smpp.log.addHandler(handler)
+    yield handler
+    smpp.log.removeHandler(handler)
+
+
+@pytest.fixture
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A channel comes back soon after a lost connection or a throttled answer."""
+    monkeypatch.setattr(link, "BACKOFF_S", (0.01, 0.05))
+    monkeypatch.setattr(flow, "PAUSE_S", (0.01, 0.02))

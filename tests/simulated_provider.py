@@ -1,7 +1,7 @@
 """A provider's simulator on a free port, a channel that speaks to it, and a place for its callbacks."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -12,12 +12,24 @@ from simulated import PATIENCE_S, listening, port
 from hopwire.channels.http import Callback, HttpChannel, Provider
 from hopwire.channels.providers import provider
 from hopwire.config import HttpConnector
-from hopwire.model import Answer, Later, Receipt, SmsContent, ViberContent
+from hopwire.model import (
+    Answer,
+    Later,
+    Outcome,
+    Receipt,
+    SmsContent,
+    SmsText,
+    Taken,
+    ViberContent,
+    ViberText,
+)
 from hopwire.simulators.messenger import Messenger
 from hopwire.simulators.record import Record
 from hopwire.simulators.run import serve_http
 
 BASE = "3805012345"
+HI, SMS, LONG = ViberText(text="Hi"), SmsText(text="Hi"), SmsText(text="Long " * 40)
+DELIVERED, SEEN, EXPIRED, FAILED = Outcome.DELIVERED, Outcome.SEEN, Outcome.EXPIRED, Outcome.FAILED
 
 
 class Gateway:
@@ -89,3 +101,43 @@ async def played(
         line(settings, ours, says) as channel,
     ):
         yield Played(provider_url, channel, gateway, record, ours)
+
+
+# ---- what is asked of every provider's simulator
+
+
+async def plays_the_row(
+    far: Played,
+    ending: str,
+    content: ViberContent | SmsContent,
+    answer: type[Answer],
+    receipts: Sequence[tuple[Outcome, str]],
+) -> list[Receipt]:
+    """It answers so and tells these receipts, outcome and code, and no other; gives them."""
+    first = await far.submit(ending, content)
+    assert isinstance(first, answer)
+    told = [await far.receipt() for _ in receipts]
+    assert [(receipt.outcome, receipt.code) for receipt in told] == receipts
+    if isinstance(first, Taken):
+        assert {receipt.provider_id for receipt in told} <= {first.provider_id}
+    after = await far.submit("99", message_id=18)
+    assert isinstance(after, Taken)
+    assert (await far.receipt()).provider_id == after.provider_id, "and nothing more"
+    return told
+
+
+async def tells_of_both(far: Played) -> None:
+    """Viber delivers late, after an SMS to the same number: each has its receipt."""
+    taken = [await far.submit("07", HI), await far.submit("07", SMS, message_id=18)]
+    assert {Taken((await far.receipt()).provider_id) for _ in taken} == set(taken)
+
+
+async def shows(
+    far: Played, content: ViberContent | SmsContent, channel: str, shown: Mapping[str, str]
+) -> None:
+    """The phone shows what was sent."""
+    await far.submit("99", content)
+    await far.receipt()
+    (message,) = far.record.messages
+    assert (message.channel, message.number, message.sender) == (channel, BASE + "99", "Shop")
+    assert {name: getattr(message, name) for name in shown} == shown

@@ -10,10 +10,8 @@ import uvloop
 from smpp_ends import LATE, Gateway, Lines, Smsc, handover, missing, receipt
 
 from hopwire import metrics
-from hopwire.channels import smpp
-from hopwire.channels.smpp import intake, link
+from hopwire.channels.smpp import intake
 from hopwire.model import Answer, Fault, Incoming, Later, Never, Outcome, Taken, Unknown
-from hopwire.smpp import flow
 from hopwire.smpp.pdu import (
     Bind,
     DeliverSm,
@@ -28,28 +26,8 @@ from hopwire.smpp.pdu import (
     encode,
 )
 
+pytestmark = pytest.mark.usefixtures("hurry")
 PEERS = Path(__file__).parent / "peers"
-
-
-@pytest.fixture
-async def lines() -> AsyncIterator[Lines]:
-    handler = Lines()
-    smpp.log.addHandler(handler)
-    yield handler
-    smpp.log.removeHandler(handler)
-
-
-@pytest.fixture(autouse=True)
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link, "BACKOFF_S", (0.01, 0.05))
-    monkeypatch.setattr(flow, "PAUSE_S", (0.01, 0.02))
-
-
-@pytest.fixture
-async def smsc() -> AsyncIterator[Smsc]:
-    far = Smsc()
-    yield far
-    await far.stop()
 
 
 @pytest.fixture

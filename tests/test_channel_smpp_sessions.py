@@ -9,10 +9,8 @@ from pathlib import Path
 import pytest
 from smpp_ends import Gateway, Lines, Smsc, handover, receipt
 
-from hopwire.channels import smpp
 from hopwire.channels.smpp import link
 from hopwire.model import Answer, Fault, Later, Never, Outcome, Taken, TraceOrder, Unknown
-from hopwire.smpp import flow
 from hopwire.smpp.pdu import (
     Bind,
     BindReceiver,
@@ -27,20 +25,8 @@ from hopwire.smpp.pdu import (
     encode,
 )
 
+pytestmark = pytest.mark.usefixtures("hurry")
 FOREVER = 2**53
-
-
-@pytest.fixture(autouse=True)
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link, "BACKOFF_S", (0.01, 0.05))
-    monkeypatch.setattr(flow, "PAUSE_S", (0.01, 0.02))
-
-
-@pytest.fixture
-async def smsc() -> AsyncIterator[Smsc]:
-    far = Smsc()
-    yield far
-    await far.stop()
 
 
 @asynccontextmanager
@@ -227,14 +213,6 @@ async def test_refused_credentials_are_tried_again_by_one_connection_after_a_whi
         await lines.have("bind refused connector=alpha status=ESME_RINVPASWD")
         state = gateway.channel.state
         assert (state.state, state.last_error) == ("refused", "bind refused: ESME_RINVPASWD")
-
-
-@pytest.fixture
-async def lines() -> AsyncIterator[Lines]:
-    handler = Lines()
-    smpp.log.addHandler(handler)
-    yield handler
-    smpp.log.removeHandler(handler)
 
 
 # ---- ids

@@ -6,7 +6,19 @@ from typing import Any
 import aiohttp
 import pytest
 from provider_cases.infobip import KEY, LINK, PICTURE, make
-from simulated_provider import BASE, Played, played
+from simulated_provider import (
+    BASE,
+    DELIVERED,
+    EXPIRED,
+    FAILED,
+    HI,
+    LONG,
+    SEEN,
+    SMS,
+    Played,
+    played,
+    shows,
+)
 
 from hopwire.model import (
     Answer,
@@ -16,20 +28,16 @@ from hopwire.model import (
     Never,
     Outcome,
     SmsContent,
-    SmsText,
     Taken,
     Unknown,
     ViberButton,
     ViberContent,
     ViberImage,
-    ViberText,
 )
 from hopwire.simulators.infobip import InfobipSimulator
 
-HI, SMS, LONG = ViberText(text="Hi"), SmsText(text="Hi"), SmsText(text="Long " * 40)
 TAKEN = Taken(KEY)
 HUNG_UP = None
-DELIVERED, SEEN, EXPIRED, FAILED = Outcome.DELIVERED, Outcome.SEEN, Outcome.EXPIRED, Outcome.FAILED
 
 
 def known(answer: Answer) -> Answer | None:
@@ -127,11 +135,7 @@ async def test_a_message_with_a_known_id_is_not_taken_again(far: Played) -> None
 async def test_the_phone_shows_what_was_sent(
     far: Played, content: ViberContent | SmsContent, channel: str, shown: dict[str, str]
 ) -> None:
-    await far.submit("99", content)
-    await far.receipt()
-    (message,) = far.record.messages
-    assert (message.channel, message.number, message.sender) == (channel, BASE + "99", "Shop")
-    assert {name: getattr(message, name) for name in shown} == shown
+    await shows(far, content, channel, shown)
 
 
 @pytest.mark.parametrize("content", [HI, SMS], ids=["Viber", "SMS"])

@@ -5,7 +5,21 @@ from typing import Any
 
 import pytest
 from provider_cases.turbosms import LINK, PICTURE, SIGNED
-from simulated_provider import BASE, Played, played
+from simulated_provider import (
+    BASE,
+    DELIVERED,
+    EXPIRED,
+    FAILED,
+    HI,
+    LONG,
+    SEEN,
+    SMS,
+    Played,
+    played,
+    plays_the_row,
+    shows,
+    tells_of_both,
+)
 
 from hopwire.config import TurboSmsConnector
 from hopwire.model import (
@@ -16,18 +30,13 @@ from hopwire.model import (
     Never,
     Outcome,
     SmsContent,
-    SmsText,
     Taken,
     Unknown,
     ViberButton,
     ViberContent,
     ViberImage,
-    ViberText,
 )
 from hopwire.simulators.turbosms import Request, SmsBlock, TurboSmsSimulator, ViberBlock, check
-
-HI, SMS, LONG = ViberText(text="Hi"), SmsText(text="Hi"), SmsText(text="Long " * 40)
-DELIVERED, SEEN, EXPIRED, FAILED = Outcome.DELIVERED, Outcome.SEEN, Outcome.EXPIRED, Outcome.FAILED
 
 
 def make(url: str) -> TurboSmsConnector:
@@ -73,15 +82,7 @@ async def test_it_answers_and_calls_back_as_the_row_says(
     answer: type[Answer],
     receipts: list[tuple[Outcome, str]],
 ) -> None:
-    first = await far.submit(ending, content)
-    assert isinstance(first, answer)
-    told = [await far.receipt() for _ in receipts]
-    assert [(receipt.outcome, receipt.code) for receipt in told] == receipts
-    if isinstance(first, Taken):
-        assert {receipt.provider_id for receipt in told} <= {first.provider_id}
-    after = await far.submit("99", message_id=18)
-    assert isinstance(after, Taken)
-    assert (await far.receipt()).provider_id == after.provider_id, "and nothing more"
+    await plays_the_row(far, ending, content, answer, receipts)
 
 
 async def test_a_bad_number_is_refused(far: Played) -> None:
@@ -99,8 +100,7 @@ async def test_it_fails_twice_and_then_takes_the_message(
 
 
 async def test_late_delivery_comes_after_an_sms_to_the_same_number(far: Played) -> None:
-    taken = [await far.submit("07", HI), await far.submit("07", SMS, message_id=18)]
-    assert {Taken((await far.receipt()).provider_id) for _ in taken} == set(taken)
+    await tells_of_both(far)
 
 
 async def test_a_request_with_a_known_id_has_its_earlier_answer(far: Played) -> None:
@@ -128,11 +128,7 @@ async def test_a_request_with_a_known_id_has_its_earlier_answer(far: Played) -> 
 async def test_the_phone_shows_what_was_sent(
     far: Played, content: ViberContent | SmsContent, channel: str, shown: dict[str, str]
 ) -> None:
-    await far.submit("99", content)
-    await far.receipt()
-    (message,) = far.record.messages
-    assert (message.channel, message.number, message.sender) == (channel, BASE + "99", "Shop")
-    assert {name: getattr(message, name) for name in shown} == shown
+    await shows(far, content, channel, shown)
 
 
 async def test_what_no_webhook_tells_is_asked() -> None:
