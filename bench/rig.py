@@ -23,9 +23,11 @@ from hopwire.cli.processes import Supervisor, listen
 from hopwire.cli.run import parts
 from hopwire.config import Config, parse
 from hopwire.credentials import hash_password, installation_secret, key_digest, key_label, new_key
-from hopwire.model import Status
-from hopwire.store.directory import Directory, Price
+from hopwire.model import Price, Status
+from hopwire.store.directory import Directory
+from hopwire.store.ledger import Ledger
 from hopwire.store.migrate import open_store
+from hopwire.store.prices import PriceBook
 
 MONEY = 10_000_000 * 1_000_000
 PRICE = 800_000
@@ -126,8 +128,8 @@ async def _seed(config: Config, directory: Directory) -> str:
     now, key = now_ms(), new_key()
     account = await directory.create_account("bench", hash_password(secrets.token_hex(8)), now)
     assert account is not None
-    await directory.top_up(account, MONEY, "bench", now)
-    await directory.put_prices([Price("sms", "", PRICE)])
+    await Ledger(directory.engine).top_up(account, MONEY, "bench", now)
+    await PriceBook(directory.engine).put([Price("sms", "", PRICE)])
     digest = key_digest(installation_secret(config.store), key)
     await directory.create_key(account, digest, key_label(key), "bench", now)
     return key

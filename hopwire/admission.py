@@ -11,17 +11,23 @@ from collections.abc import Awaitable, Callable, Mapping
 from hopwire import routing
 from hopwire.delivery import plan_delivery
 from hopwire.errors import ApiError, SenderNotRegistered, Unavailable, ViberSenderNotRegistered
-from hopwire.model import Account, SendRequest, SmsContent, ViberButton, ViberImage
+from hopwire.model import Account, Price, SendRequest, SmsContent, ViberButton, ViberImage
+from hopwire.prefixes import Prefixes
+from hopwire.prices import PriceLists
 from hopwire.routing import Carrier, Tables, Times
 from hopwire.store import Order, Standing, Store
 from hopwire.store.batch import Batch
 from hopwire.store.directory import Directory
+from hopwire.store.prices import PriceBook
+from hopwire.store.senders import Allowed, Senders
 from hopwire.store.templates import TemplateBook
 from hopwire.templates import Templates
 
 log = logging.getLogger(__name__)
 
 WATCH_S = 0.5  # how soon a revoked key, a new price or a closed account is known everywhere
+
+NONE: frozenset[str] = frozenset()
 
 CheckImage = Callable[[str], Awaitable[None]]
 """Looks at the picture behind a link; raises the ApiError that says what is wrong with it."""
@@ -39,7 +45,7 @@ class Admission:
         self,
         store: Store,
         directory: Directory,
-        carriers: Mapping[str, Mapping[str, Carrier]],
+        carriers: Mapping[str, Prefixes[Carrier]],
         times: Times,
         check_image: CheckImage | None = None,
     ) -> None:
@@ -47,9 +53,12 @@ class Admission:
         self._directory = directory
         self._times = times
         self._check_image = check_image
-        self._book = TemplateBook(store.engine)
-        self._tables = Tables(carriers, {})
-        self._sender_names: dict[int, set[str]] = {}
+        self._templates = TemplateBook(store.engine)
+        self._price_book = PriceBook(store.engine)
+        self._senders = Senders(store.engine)
+        self._prices: list[Price] = []
+        self._tables = Tables(carriers)
+        self._allowed = Allowed()
         self._version: int | None = None
         self._admit: Batch[Order, int | ApiError] = Batch(store.admit)
         self.generation = 0  # rises whenever the directory has changed, for those who remember parts of it
@@ -58,10 +67,11 @@ class Admission:
         """Read prices, templates and sender names again if the directory has changed."""
         version = await self._directory.version()
         if version != self._version:
-            prices = routing.by_prefix(await self._directory.prices())
-            templates = Templates(await self._book.all())
+            self._prices = await self._price_book.all()
+            templates = Templates(await self._templates.all())
+            prices = PriceLists(self._prices, now_ms())
             self._tables = self._tables._replace(prices=prices, templates=templates)
-            self._sender_names = await self._directory.sender_names()
+            self._allowed = Allowed(await self._senders.all())
             self._version = version
             self.generation += 1
 
@@ -83,24 +93,31 @@ class Admission:
         """
         self._check_senders(account, request)
         await self._check_picture(request)
-        steps = routing.plan(request, account, self._tables, self._times)
+        steps = routing.plan(request, account, self._tables_at(now), self._times)
         due_at = request.send_at if request.send_at is not None else now
         answer = await self._admit(Order(account, request, plan_delivery(steps, due_at), now))
         if isinstance(answer, ApiError):
             raise answer
-        return answer, 1 if request.sms is None else self.parts(request.recipient, request.sms)
+        count = 1 if request.sms is None else self.parts(request.recipient, request.sms, request.country)
+        return answer, count
 
-    def parts(self, digits: str, content: SmsContent) -> int:
+    def _tables_at(self, now: int) -> Tables:
+        """What plans are made of, with the prices that are valid."""
+        if now >= self._tables.prices.until:
+            self._tables = self._tables._replace(prices=PriceLists(self._prices, now))
+        return self._tables
+
+    def parts(self, digits: str, content: SmsContent, country: str = "") -> int:
         """Into how many SMS parts the content falls on its way to this number."""
-        return routing.parts(self._tables, digits, content)
+        return routing.parts(self._tables, digits, content, country)
 
     def _check_senders(self, account: Account, request: SendRequest) -> None:
         if account.any_sender:
             return
-        names = self._sender_names.get(account.id, set())
-        if request.sms is not None and request.sms_sender not in names:
+        allowed = self._allowed.connectors
+        if request.sms is not None and allowed(account.id, request.sms_sender, "sms") == NONE:
             raise SenderNotRegistered
-        if request.viber is not None and request.viber_sender not in names:
+        if request.viber is not None and allowed(account.id, request.viber_sender, "viber") == NONE:
             raise ViberSenderNotRegistered
 
     async def _check_picture(self, request: SendRequest) -> None:
@@ -108,9 +125,9 @@ class Admission:
             case ViberImage(image=str() as link) | ViberButton(image=str() as link) if self._check_image:
                 await self._check_image(link)
 
-    def price(self, digits: str) -> int:
+    def price(self, account: Account, digits: str, country: str, now: int) -> int:
         """One SMS part to this number, in millionths; 0 where there is no route."""
-        return routing.price_of_part(self._tables, "sms", digits) or 0
+        return routing.price_of_part(self._tables_at(now), account, digits, country) or 0
 
     async def standing(self, account: Account, message_id: int) -> Standing | None:
         """How a message of the account stands; None for another's."""

@@ -32,6 +32,7 @@ from hopwire.credentials import Credentials, installation_secret
 from hopwire.errors import Unavailable
 from hopwire.fetch import Pictures
 from hopwire.model import Receipt
+from hopwire.prefixes import Prefixes
 from hopwire.routing import Carrier, Times, by_prefix
 from hopwire.store import Store
 from hopwire.store.batch import Batch
@@ -63,7 +64,7 @@ class Assignment(msgspec.Struct, kw_only=True):
 # ---- parts
 
 
-def carriers(config: Config) -> dict[str, dict[str, Carrier]]:
+def carriers(config: Config) -> dict[str, Prefixes[Carrier]]:
     """The routes of the configuration as routing.plan wants them."""
 
     def carrier(name: str) -> Carrier:

@@ -21,7 +21,7 @@ import argon2
 
 from hopwire import config
 from hopwire.errors import TooManyRequests, WrongCredentials
-from hopwire.model import Account
+from hopwire.model import Account, AccountStatus
 from hopwire.store.directory import Directory
 
 K = TypeVar("K")
@@ -136,9 +136,10 @@ class Credentials:
         digest, keys = key_digest(self._secret, key), self._keys
         account = keys.get(digest)
         if account is None:
-            account = await self._directory.account_by_key(digest)
-            if account is None:
+            caller = await self._directory.caller_by_key(digest)
+            if caller is None:
                 raise WrongCredentials
+            account = caller.account
             _remember(keys, digest, account)
         return _active(account)
 
@@ -164,7 +165,7 @@ class Credentials:
         self._waiting += 1
         try:
             loop = asyncio.get_running_loop()
-            hashed = found[1] if found else _NOBODY
+            hashed = found[1].password_hash if found else _NOBODY
             good = await loop.run_in_executor(self._threads, _verify, hashed, data)
         finally:
             self._waiting -= 1
@@ -181,7 +182,7 @@ class Credentials:
 
 
 def _active(account: Account) -> Account:
-    if not account.active:
+    if account.standing is not AccountStatus.ACTIVE:
         raise WrongCredentials
     return account
 

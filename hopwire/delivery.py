@@ -214,11 +214,25 @@ class Release(NamedTuple):
     amount: int
 
 
+class Commission(NamedTuple):
+    """Of what is charged, the reseller's."""
+
+    step: int
+    amount: int
+
+
+class Cost(NamedTuple):
+    """What the step costs us."""
+
+    step: int
+    amount: int
+
+
 class DoubleDelivery(NamedTuple):
     """Viber delivered after the SMS had left."""
 
 
-Action = Submit | Charge | Release | DoubleDelivery
+Action = Submit | Charge | Release | Commission | Cost | DoubleDelivery
 Decision = tuple[Delivery, tuple[Action, ...]]
 
 
@@ -492,8 +506,19 @@ def _settle(d: Delivery) -> Decision:
             rest = rung.plan.price - amount
             actions += [Charge(i, amount)] if amount else []
             actions += [Release(i, rest)] if rest else []
+            if rung.plan.part_commission and amount:
+                actions.append(Commission(i, amount // rung.plan.part_price * rung.plan.part_commission))
+            if rung.plan.part_cost and (units := _costly(rung)):
+                actions.append(Cost(i, units * rung.plan.part_cost))
             d = _put_rung(d, i, replace(rung, settled=True))
     return d, tuple(actions)
+
+
+def _costly(rung: Rung) -> int:
+    """How many hand-overs the upstream charges us for: an SMS when it takes it, Viber when it delivers."""
+    if rung.plan.channel == "sms":
+        return sum(part.taken for part in rung.parts)
+    return sum(part.state >= PartState.DELIVERED for part in rung.parts)
 
 
 def _amount(d: Delivery, index: int) -> int | None:

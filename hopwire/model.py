@@ -4,6 +4,7 @@ Money is an int in millionths of the account's currency; `_s` is seconds; `_at` 
 milliseconds since 1970-01-01 UTC.
 """
 
+from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
@@ -17,10 +18,30 @@ class Noun(msgspec.Struct, frozen=True, kw_only=True):
 # ---- who sends
 
 
+class AccountStatus(IntEnum):
+    CLOSED = 0  # as if it were not there
+    ACTIVE = 1
+    PAUSED = 2  # it may look, but not send
+
+
+class Limits(Noun, frozen=True, kw_only=True):
+    """How much an account may do, and where to. Amounts are millionths of its currency."""
+
+    destinations: tuple[str, ...] = ()  # countries (UA), prefixes (38050); "*": every one; none: home alone
+    premium: bool = False  # also numbers that cost the one who is called more, and satellites
+    max_price: int | None = None  # of one message
+    counts: Mapping[str, int] = {}  # "account/second" -> most messages; see limits.SCOPES and limits.PERIODS
+    spend: Mapping[str, int] = {}  # "day", "month" -> most money
+    sequence: int = 0  # so many numbers of one block of 1,000 in ten minutes are suspicious; 0: never
+    quiet: str = ""  # "21:00-08:00": then nothing promotional leaves, by the account's clock
+    duplicates: str = ""  # the same text to the same number again: "refuse", "merge"; "": is sent
+    duplicate_s: int = 600  # what "again" means
+
+
 class Account(Noun, frozen=True, kw_only=True):
     id: int
     login: str
-    balance: int  # what is owned: top-ups less charges
+    balance: int  # what is owned
     reserved: int  # of it, what accepted messages may still cost
     credit_limit: int  # how far below zero `balance - reserved` may go
     currency: str  # ISO 4217
@@ -29,11 +50,30 @@ class Account(Noun, frozen=True, kw_only=True):
     any_sender: bool  # may use every sender name
     transactional: bool  # false: promotional, a user who blocked the business gets no SMS either
     charge_sms_on: str  # "taken" or "delivered"
-    active: bool
+    status: AccountStatus = AccountStatus.ACTIVE
+    parent_id: int | None = None  # the reseller whose sub-account it is
+    parent_status: AccountStatus = AccountStatus.ACTIVE
+    parent_plan: str = ""
+    customer: str = ""  # who it is
+    contact: str = ""  # how to reach him
+    language: str = "uk"  # ISO 639-1
+    api: bool = True  # programs may use it
+    plan: str = ""  # whose prices it pays where it has none of its own
+    limits: Limits = Limits()
+    low_balance: int | None = None  # below it a notice is given
 
     @property
     def spendable(self) -> int:
         return self.balance - self.reserved + self.credit_limit
+
+    @property
+    def standing(self) -> AccountStatus:
+        """Its status, or its reseller's where that is worse."""
+        both = self.status, self.parent_status
+        return next(one for one in (AccountStatus.CLOSED, AccountStatus.PAUSED, self.status) if one in both)
+
+
+SCOPES = ("balance", "read", "send")  # what a key may be for
 
 
 class ApiKey(Noun, frozen=True, kw_only=True):
@@ -43,6 +83,38 @@ class ApiKey(Noun, frozen=True, kw_only=True):
     name: str
     created_at: int
     revoked_at: int | None
+    scopes: tuple[str, ...] = SCOPES
+    addresses: tuple[str, ...] = ()  # networks it may be used from; none: any
+    post_only: bool = False  # not taken from a URL
+    expires_at: int | None = None
+    used_at: int | None = None  # to the minute
+    in_url_at: int | None = None  # when it was last seen in a URL, to the minute
+    replaces: int | None = None  # the key that it was made to replace
+
+
+class Caller(NamedTuple):
+    """Who asks: an account, and by which key; without one, by its password."""
+
+    account: Account
+    key: ApiKey | None = None
+
+
+class Actor(NamedTuple):
+    """Who changes something, for the audit."""
+
+    name: str
+    origin: str = ""  # from where
+
+
+class Price(NamedTuple):
+    """A row of a price list."""
+
+    channel: str  # "sms" or "viber"
+    prefix: str  # of the E.164 digits; "": every number
+    price: int  # of one part
+    type: str = ""  # "promotional", "transactional"; "": both
+    list: str = ""  # "plan:NAME", "account:ID", "connector:NAME" (what we pay); "": everyone's
+    valid_from: int = 0
 
 
 # ---- what is sent
@@ -91,6 +163,8 @@ class SendRequest(Noun, frozen=True, kw_only=True):
     viber_sender: str = ""
     viber_lifetime_s: int = 86_400
     send_at: int | None = None  # None: at once
+    country: str = ""  # of the recipient's number, ISO 3166 alpha-2; "001": of no country
+    via: tuple[str, ...] = ()  # installations of gateways that it has come through
 
 
 # ---- how it is sent
@@ -115,6 +189,16 @@ class Template(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     parameters: dict[str, str] = {}
 
 
+class Other(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """Another connector that may carry a step, and what is different with it."""
+
+    connector: str
+    resend: bool = False
+    writing: Writing | None = None
+    reports: str = "all"
+    part_cost: int = 0
+
+
 class Step(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """One rung of the plan: a channel to try, and what it costs. Fixed when the message is accepted."""
 
@@ -130,6 +214,10 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     writing: Writing | None = None  # of an SMS; None: the default
     reports: str = "all"  # which parts the upstream reports on: "all", "first", "last" (for all), "none"
     template: Template | None = None  # that the Viber text is an instance of
+    part_cost: int = 0  # what one hand-over costs us
+    part_commission: int = 0  # of the price of one hand-over, the reseller's
+    others: tuple[Other, ...] = ()  # who carries it when the connector does not, in order
+    quiet: str = ""  # "21:00-08:00 Europe/Kyiv": then it does not begin
 
     @property
     def price(self) -> int:
@@ -157,6 +245,7 @@ class Handover(Noun, frozen=True, kw_only=True):
     report: bool = True  # whether the upstream is to report what becomes of this part
     template: Template | None = None  # that the Viber text is an instance of
     installation: str = ""  # which database its id is from
+    via: tuple[str, ...] = ()  # installations of gateways that it has come through
 
     @property
     def key(self) -> str:
@@ -289,6 +378,24 @@ class TraceOrder(Noun, frozen=True, kw_only=True):
     format: str  # "text" or "pcap"
     until: int
     texts: bool = False  # with the texts of messages
+
+
+class Way(Noun, frozen=True, kw_only=True):
+    """A connector of a route."""
+
+    connector: str
+    priority: int = 1  # 1 is tried first
+    weight: int = 1  # its share among those of the same priority; 0: only when the others cannot
+    hours: str = ""  # "mon-fri 08:00-20:00 Europe/Kyiv": then alone; "": always
+
+
+class Route(Noun, frozen=True, kw_only=True):
+    """Who carries what goes to the numbers with a prefix."""
+
+    channel: str  # "sms" or "viber"
+    prefix: str  # of the E.164 digits, or a country (ISO 3166); "": every number
+    ways: tuple[Way, ...]
+    least_cost: bool = False  # of the same priority the cheapest first, whatever the weights
 
 
 # ---- what a client reads

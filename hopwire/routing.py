@@ -2,7 +2,8 @@
 
 Rule 1: the longest prefix wins, for routes and for prices; a channel without both is left out.
 Rule 2: a Viber text that is an instance of a template goes as that template, whatever becomes of the template
-later; a transaction costs the price of "viber-transaction", where there is one.
+later; it is transactional where the template is, and every other Viber message is promotional. An SMS is what
+the account is.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,11 +11,13 @@ from typing import NamedTuple, TypeVar
 
 from hopwire import sms
 from hopwire.model import Account, SendRequest, SmsContent, Step, Template, ViberText, WapPush, Writing
+from hopwire.prefixes import Prefixes
+from hopwire.prices import PROMOTIONAL, TRANSACTIONAL, Charge, PriceLists
 from hopwire.templates import Templates
 
 T = TypeVar("T")
 
-TRANSACTION = "viber-transaction"  # the channel whose prices are those of transactions on Viber
+NOBODY: Prefixes["Carrier"] = Prefixes()
 
 
 class Carrier(NamedTuple):
@@ -27,10 +30,10 @@ class Carrier(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """Templates; routes and prices: channel -> prefix of the E.164 digits -> carrier, or price of a part."""
+    """What plans are made of; routes: channel -> who carries it to which numbers."""
 
-    carriers: Mapping[str, Mapping[str, Carrier]]
-    prices: Mapping[str, Mapping[str, int]]
+    carriers: Mapping[str, Prefixes[Carrier]]
+    prices: PriceLists = PriceLists()
     templates: Templates = Templates()
 
 
@@ -40,40 +43,40 @@ class Times(NamedTuple):
     viber_grace_s: int
 
 
-def by_prefix(rows: Iterable[tuple[str, str, T]]) -> dict[str, dict[str, T]]:
-    """(channel, prefix, value) rows as a table for `longest`."""
-    table: dict[str, dict[str, T]] = {}
+def by_prefix(rows: Iterable[tuple[str, str, T]]) -> dict[str, Prefixes[T]]:
+    """(channel, prefix, value) rows as tables to be asked for the longest prefix."""
+    tables: dict[str, dict[str, T]] = {}
     for channel, prefix, value in rows:
-        table.setdefault(channel, {})[prefix] = value
-    return table
+        tables.setdefault(channel, {})[prefix] = value
+    return {channel: Prefixes(values) for channel, values in tables.items()}
 
 
-def longest(table: Mapping[str, T], digits: str) -> T | None:
-    """The value of the longest prefix of these digits."""
-    for length in range(max(map(len, table), default=-1), -1, -1):
-        if (value := table.get(digits[:length])) is not None:
-            return value
-    return None
+def price_of_part(tables: Tables, account: Account, digits: str, country: str = "") -> int | None:
+    """What one SMS part to this number costs the account, in millionths; None where there is no route."""
+    if carrier(tables, "sms", digits, country) is None:
+        return None
+    charge = tables.prices.charge(account, "sms", sms_type(account), digits)
+    return charge.price if charge else None
 
 
-def price_of_part(tables: Tables, channel: str, digits: str) -> int | None:
-    """What one part to this number costs, in millionths; None where there is no route."""
-    found = _look_up(tables, channel, digits)
-    return found[1] if found else None
+def carrier(tables: Tables, channel: str, digits: str, country: str = "") -> Carrier | None:
+    """Who carries the channel to this number."""
+    return tables.carriers.get(channel, NOBODY).longest(digits, country)
 
 
-def _look_up(tables: Tables, channel: str, digits: str) -> tuple[Carrier, int] | None:
-    """Who carries the channel to this number, and at which price of a part."""
-    carrier = longest(tables.carriers.get(channel, {}), digits)
-    price = longest(tables.prices.get(channel, {}), digits)
-    return None if carrier is None or price is None else (carrier, price)
+def sms_type(account: Account) -> str:
+    """By which prices an account's short messages are sold."""
+    return TRANSACTIONAL if account.transactional else PROMOTIONAL
 
 
-def viber_price(tables: Tables, template: Template | None, digits: str) -> int | None:
-    """What a Viber message to this number costs, in millionths; None where it has no price."""
-    special = tables.prices.get(TRANSACTION, {}) if template and template.kind == "transaction" else {}
-    price = longest(special, digits)
-    return longest(tables.prices.get("viber", {}), digits) if price is None else price
+def viber_charge(tables: Tables, account: Account, template: Template | None, digits: str) -> Charge | None:
+    """What a Viber message to this number costs the account; None where it has no price."""
+    return tables.prices.charge(account, "viber", viber_type(template), digits)
+
+
+def viber_type(template: Template | None) -> str:
+    """By which prices a Viber message is sold."""
+    return TRANSACTIONAL if template and template.kind == "transaction" else PROMOTIONAL
 
 
 def plan(request: SendRequest, account: Account, tables: Tables, times: Times) -> tuple[Step, ...]:
@@ -82,15 +85,15 @@ def plan(request: SendRequest, account: Account, tables: Tables, times: Times) -
     return tuple(step for step in steps if step is not None)
 
 
-def parts(tables: Tables, digits: str, content: SmsContent) -> int:
+def parts(tables: Tables, digits: str, content: SmsContent, country: str = "") -> int:
     """Into how many SMS parts the content falls on its way to this number."""
-    return sms.count(content, writing(tables, digits))
+    return sms.count(content, writing(tables, digits, country))
 
 
-def writing(tables: Tables, digits: str) -> Writing:
+def writing(tables: Tables, digits: str, country: str = "") -> Writing:
     """How short messages to this number are written; the default where there is no route."""
-    carrier = longest(tables.carriers.get("sms", {}), digits)
-    return carrier.writing if carrier else Writing()
+    found = carrier(tables, "sms", digits, country)
+    return found.writing if found else Writing()
 
 
 def _handovers(content: SmsContent, count: int, writing: Writing) -> int:
@@ -103,21 +106,23 @@ def _viber_step(request: SendRequest, account: Account, tables: Tables, times: T
     if request.viber is None:
         return None
     template = _template(request, tables)
-    carrier = longest(tables.carriers.get("viber", {}), request.recipient)
-    price = viber_price(tables, template, request.recipient)
-    if carrier is None or price is None:
+    found = carrier(tables, "viber", request.recipient, request.country)
+    charge = viber_charge(tables, account, template, request.recipient)
+    if found is None or charge is None:
         return None
     return Step(
         channel="viber",
-        connector=carrier.connector,
+        connector=found.connector,
         parts=1,
-        part_price=price,
+        part_price=charge.price,
         charge_on="delivered",
         lifetime_s=request.viber_lifetime_s,
         grace_s=times.viber_grace_s,
-        resend=carrier.resend,
+        resend=found.resend,
         redirect_blocked=account.transactional,
         template=template,
+        part_cost=tables.prices.cost(found.connector, "viber", viber_type(template), request.recipient),
+        part_commission=charge.commission,
     )
 
 
@@ -128,21 +133,27 @@ def _template(request: SendRequest, tables: Tables) -> Template | None:
 
 
 def _sms_step(request: SendRequest, account: Account, tables: Tables, times: Times) -> Step | None:
-    found = _look_up(tables, "sms", request.recipient) if request.sms is not None else None
-    if found is None or request.sms is None:
+    if request.sms is None:
         return None
-    carrier, price = found
-    count = sms.count(request.sms, carrier.writing)
-    handovers = _handovers(request.sms, count, carrier.writing)
+    digits, type = request.recipient, sms_type(account)
+    found = carrier(tables, "sms", digits, request.country)
+    charge = tables.prices.charge(account, "sms", type, digits)
+    if found is None or charge is None:
+        return None
+    count = sms.count(request.sms, found.writing)
+    handovers = _handovers(request.sms, count, found.writing)
+    each = count // handovers
     return Step(
         channel="sms",
-        connector=carrier.connector,
+        connector=found.connector,
         parts=handovers,
-        part_price=price * count // handovers,
-        charge_on="taken" if carrier.reports == "none" else account.charge_sms_on,
+        part_price=charge.price * each,
+        charge_on="taken" if found.reports == "none" else account.charge_sms_on,
         lifetime_s=times.sms_lifetime_s,
         grace_s=times.sms_grace_s,
-        resend=carrier.resend,
-        writing=None if carrier.writing == Writing() else carrier.writing,
-        reports=carrier.reports,
+        resend=found.resend,
+        writing=None if found.writing == Writing() else found.writing,
+        reports=found.reports,
+        part_cost=tables.prices.cost(found.connector, "sms", type, digits) * each,
+        part_commission=charge.commission * each,
     )

@@ -162,7 +162,7 @@ class Payment(NamedTuple):
     """A movement of money, as the ledger has it."""
 
     at: int
-    kind: str  # "reserve", "charge" or "release"
+    kind: str  # of PAYMENTS
     amount: int
     step: int
 
@@ -209,6 +209,14 @@ class Line(NamedTuple):
     meaning: str  # of the code
 
 
+PAYMENTS = {
+    "reserve": "reserved",
+    "charge": "charged",
+    "release": "released",
+    "refund": "given back",
+    "commission": "earned by the reseller",
+    "cost": "costs us",
+}
 Meaning = Callable[[str, str], str]  # connector, code -> what the code means there; empty: nobody knows
 
 
@@ -231,8 +239,7 @@ def _acceptance(story: Story) -> str:
 
 
 def _payment(story: Story, one: Payment, currency: str) -> Line:
-    word = {"reserve": "reserved", "charge": "charged", "release": "released"}[one.kind]
-    what = f"{word} {money.text(one.amount)} {currency}"
+    what = f"{PAYMENTS[one.kind]} {money.text(one.amount)} {currency}"
     return Line(one.at, _step(story, one.step), "", what, "", "", "")
 
 

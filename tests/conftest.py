@@ -22,6 +22,7 @@ from hopwire.model import Account, SendRequest, SmsText, Step, ViberText
 from hopwire.smpp import flow
 from hopwire.store import Order, Store, sql
 from hopwire.store.directory import Directory
+from hopwire.store.ledger import Ledger
 from hopwire.store.migrate import open_store
 
 pytest.register_assert_rewrite("simulated_provider")  # so that what it asserts is told in full
@@ -128,7 +129,7 @@ async def open_account(
     account_id = await directory.create_account(login, "", NOW, charge_sms_on=charge_sms_on)
     assert account_id is not None
     if money:
-        await directory.top_up(account_id, money, "", NOW)
+        await Ledger(directory.engine).top_up(account_id, money, "", NOW)
     return next(account for account in await directory.accounts() if account.id == account_id)
 
 

@@ -21,11 +21,13 @@ from hopwire.app import Assignment, serving
 from hopwire.config import Config, parse
 from hopwire.delivery import Answered
 from hopwire.errors import Unavailable
-from hopwire.model import Answer
+from hopwire.model import Answer, Price
 from hopwire.store import Store
-from hopwire.store.directory import Directory, Price
+from hopwire.store.directory import Directory
 from hopwire.store.engine import T, Tx
+from hopwire.store.ledger import Ledger
 from hopwire.store.migrate import open_store
+from hopwire.store.prices import PriceBook
 
 PATIENCE_S = 10
 SECRET = "callback-secret-1234567"  # of the connector `viber`
@@ -140,8 +142,8 @@ class Gateway:
         """The one account, and what everything costs."""
         account = await self.directory.create_account(LOGIN, _PASSWORD_HASH, now_ms())
         assert account == 1
-        await self.directory.top_up(account, 100_000_000, "", now_ms())
-        await self.directory.put_prices([Price("viber", "", 400_000), Price("sms", "", 800_000)])
+        await Ledger(self.directory.engine).top_up(account, 100_000_000, "", now_ms())
+        await PriceBook(self.directory.engine).put([Price("viber", "", 400_000), Price("sms", "", 800_000)])
         self.key = await self.new_key(account)
 
     async def play_worker(self, connector: str, answer: Answer) -> list[int]:

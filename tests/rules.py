@@ -33,6 +33,7 @@ from hopwire.delivery import Delivery, Part
 from hopwire.model import Handover, Status
 from hopwire.store import Store
 from hopwire.store.connectors import Connectors
+from hopwire.store.ledger import Ledger
 from hopwire.store.migrate import open_engine, open_store
 from hopwire.worker import Worker
 
@@ -231,7 +232,7 @@ class House:
         directory = self.client.directory
         account = await directory.create_account(login, "", NOW, **traits)
         assert account is not None
-        await directory.top_up(account, 100_000_000, "", NOW)
+        await Ledger(directory.engine).top_up(account, 100_000_000, "", NOW)
         return account, await self.client.new_key(account)
 
     # ---- time

@@ -17,6 +17,7 @@ from hopwire.errors import (
 )
 from hopwire.model import (
     Account,
+    Price,
     SendRequest,
     SmsText,
     Status,
@@ -26,19 +27,20 @@ from hopwire.model import (
     ViberImage,
     ViberText,
 )
-from hopwire.routing import Carrier, Times
+from hopwire.routing import Carrier, Times, by_prefix
 from hopwire.store import Store
-from hopwire.store.directory import Directory, Price
+from hopwire.store.directory import NOBODY, Directory
+from hopwire.store.prices import PriceBook
 from hopwire.store.templates import TemplateBook
 from hopwire.templates import Registered
 
-CARRIERS = {"sms": {"380": Carrier("smsc")}, "viber": {"380": Carrier("viber")}}
+CARRIERS = by_prefix([("sms", "380", Carrier("smsc")), ("viber", "380", Carrier("viber"))])
 TO = "380671234567"
 
 
 @pytest.fixture
 async def door(store: Store, directory: Directory) -> Admission:
-    await directory.put_prices([Price("sms", "", 500), Price("viber", "", 300)])
+    await PriceBook(directory.engine).put([Price("sms", "", 500), Price("viber", "", 300)])
     made = Admission(store, directory, CARRIERS, Times(3600, 15, 15))
     await made.refresh()
     return made
@@ -48,6 +50,10 @@ def request(sender: str = "Shop", viber_sender: str = "", **changes: Any) -> Sen
     viber = ViberText(text="hello") if viber_sender else None
     fields: dict[str, Any] = {"recipient": TO, "sms": SmsText(text="hello"), "sms_sender": sender}
     return SendRequest(**(fields | {"viber": viber, "viber_sender": viber_sender} | changes))
+
+
+def price(door: Admission, digits: str) -> int:
+    return door.price(NOBODY, digits, "UA", NOW)
 
 
 async def refused(door: Admission, account: Account, asked: SendRequest) -> type[ApiError]:
@@ -94,11 +100,11 @@ async def test_an_account_uses_only_its_own_names(door: Admission, directory: Di
 
 async def test_a_new_price_counts_when_it_has_been_read(door: Admission, directory: Directory) -> None:
     account = await open_account(directory, 10_000)
-    assert door.price(TO) == 500
-    await directory.put_prices([Price("sms", "38067", 900)])
-    assert door.price(TO) == 500
+    assert price(door, TO) == 500
+    await PriceBook(directory.engine).put([Price("sms", "38067", 900)])
+    assert price(door, TO) == 500
     await door.refresh()
-    assert (door.price(TO), door.price("380501234567"), door.price("48501234567")) == (900, 500, 0)
+    assert (price(door, TO), price(door, "380501234567"), price(door, "48501234567")) == (900, 500, 0)
     await door.admit(account, request(), NOW)
     assert await door.spendable(account) == 10_000 - 900
 
@@ -117,9 +123,9 @@ async def test_the_directory_is_watched(
 ) -> None:
     monkeypatch.setattr(admission, "WATCH_S", 0.001)
     watch = asyncio.create_task(door.watch())
-    await directory.put_prices([Price("sms", "380", 1)])
+    await PriceBook(directory.engine).put([Price("sms", "380", 1)])
     async with asyncio.timeout(10):
-        while door.price(TO) != 1:  # noqa: ASYNC110 - what the watch sees has no event
+        while price(door, TO) != 1:  # noqa: ASYNC110 - what the watch sees has no event
             await asyncio.sleep(0.001)
     watch.cancel()
 
@@ -140,11 +146,11 @@ async def test_the_watch_survives_a_bug(
     store: Store, directory: Directory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(admission, "WATCH_S", 0.001)
-    await directory.put_prices([Price("sms", "", 500)])
-    door = Admission(store, FailingOnce(directory._engine), CARRIERS, Times(3600, 15, 15))
+    await PriceBook(directory.engine).put([Price("sms", "", 500)])
+    door = Admission(store, FailingOnce(directory.engine), CARRIERS, Times(3600, 15, 15))
     watch = asyncio.create_task(door.watch())
     async with asyncio.timeout(10):
-        while door.price(TO) != 500:  # noqa: ASYNC110
+        while price(door, TO) != 500:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
     watch.cancel()
 
@@ -180,7 +186,7 @@ async def test_a_message_goes_with_the_template_that_it_was_accepted_with(
     door: Admission, directory: Directory, store: Store
 ) -> None:
     book, account = TemplateBook(store.engine), await open_account(directory, 10_000)
-    await directory.put_prices([Price("viber-transaction", "380", 100)])
+    await PriceBook(directory.engine).put([Price("viber", "380", 100, "transactional")])
 
     async def spent() -> int:
         """What one more message costs, accepted when the changes are known."""
@@ -219,7 +225,7 @@ LINK = "https://a.example/cake.png"
 async def test_a_picture_is_looked_at_before_anything_is_kept(
     store: Store, directory: Directory, content: ViberContent, looked_at: list[str]
 ) -> None:
-    await directory.put_prices([Price("viber", "", 300)])
+    await PriceBook(directory.engine).put([Price("viber", "", 300)])
     asked: list[str] = []
 
     async def check(link: str) -> None:

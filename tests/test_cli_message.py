@@ -18,6 +18,7 @@ from hopwire.model import Account, Fault, Later, Never, Taken
 from hopwire.store import Store
 from hopwire.store.directory import Directory
 from hopwire.store.inbox import Inbox
+from hopwire.store.ledger import Ledger
 
 NOT_THERE = Never("9", Fault.NO_ACCOUNT)
 PLAN = replace(VIBER, connector="viber"), replace(SMS, connector="operator")
@@ -33,7 +34,7 @@ async def shop(store: Store) -> Account:
     """The account, with money."""
     directory = Directory(store.engine)
     account = next(one for one in await directory.accounts() if one.login == "shop")
-    await directory.top_up(account.id, 1_000_000, "", NOW)
+    await Ledger(directory.engine).top_up(account.id, 1_000_000, "", NOW)
     return account
 
 

@@ -12,8 +12,9 @@ from typer.testing import CliRunner, Result
 
 from hopwire.cli import template
 from hopwire.cli.console import CommandError, Ending
-from hopwire.store.directory import Directory, Price
+from hopwire.model import Price
 from hopwire.store.migrate import open_store
+from hopwire.store.prices import PriceBook
 
 SHOP = ("--sender", "Shop", "--language", "uk")
 CODE = {
@@ -53,7 +54,7 @@ class Operator:
     def set_prices(self, *prices: Price) -> None:
         async def work() -> None:
             store = await open_store(self._url)
-            await Directory(store.engine).put_prices(prices)
+            await PriceBook(store.engine).put(prices)
             await store.close()
 
         asyncio.run(work())
@@ -125,7 +126,7 @@ def test_what_a_text_goes_as_is_told_with_its_price(operator: Operator) -> None:
     assert operator.does(*asked) == [{**told, "price": ""}]
     operator.set_prices(Price("viber", "", 400_000))
     assert operator.does(*asked) == [{**told, "price": "0.4"}]
-    operator.set_prices(Price("viber-transaction", "380", 100_000))
+    operator.set_prices(Price("viber", "380", 100_000, "transactional"))
     assert operator.does(*asked) == [{**told, "price": "0.1"}]
     assert operator.says(*asked).splitlines() == [
         "id: 2c01", "language: uk", "kind: transaction", "{{pin}}: 12 34", "price: 0.1",

@@ -20,7 +20,7 @@ from hopwire.credentials import (
     new_key,
 )
 from hopwire.errors import WrongCredentials
-from hopwire.model import Account
+from hopwire.model import Caller
 from hopwire.store.directory import Directory
 
 SECRET = b"installation"
@@ -100,11 +100,11 @@ class SlowDirectory(Directory):
     """Its answers are as old as the question, and come when the test lets them."""
 
     def __init__(self, directory: Directory) -> None:
-        super().__init__(directory._engine)
+        super().__init__(directory.engine)
         self.asked, self.may_answer = asyncio.Event(), asyncio.Event()
 
-    async def account_by_key(self, digest: str) -> Account | None:
-        found = await super().account_by_key(digest)
+    async def caller_by_key(self, digest: str) -> Caller | None:
+        found = await super().caller_by_key(digest)
         self.asked.set()
         await self.may_answer.wait()
         return found

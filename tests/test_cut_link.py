@@ -25,10 +25,12 @@ from cut_link import CutLink, Process, Smsc, Take, gateway
 from hopwire import credentials, sms
 from hopwire.admission import now_ms
 from hopwire.config import Config, parse
-from hopwire.model import SmsText, Status
-from hopwire.store.directory import Directory, Price
+from hopwire.model import Price, SmsText, Status
+from hopwire.store.directory import Directory
 from hopwire.store.engine import Row
+from hopwire.store.ledger import Ledger
 from hopwire.store.migrate import open_store
+from hopwire.store.prices import PriceBook
 
 MESSAGES = int(os.environ.get("HOPWIRE_CUT_MESSAGES", "600"))
 HELD_S = 8  # lifetime of what ends with it
@@ -133,8 +135,8 @@ async def open_account(config: Config) -> str:
     async with directory(config.store.url) as found:
         account = await found.create_account("shop", "", now_ms())
         assert account
-        await found.top_up(account, MONEY, "", now_ms())
-        await found.put_prices([Price("sms", "", PRICE)])
+        await Ledger(found.engine).top_up(account, MONEY, "", now_ms())
+        await PriceBook(found.engine).put([Price("sms", "", PRICE)])
         await found.create_key(account, digest, credentials.key_label(key), "test", now_ms())
     return key
 

@@ -18,6 +18,7 @@ from hopwire.model import Account
 from hopwire.store import Store, postgres
 from hopwire.store.directory import Directory
 from hopwire.store.engine import Tx
+from hopwire.store.ledger import Ledger
 from hopwire.store.migrate import open_engine, open_store
 from hopwire.store.postgres import PostgresEngine
 from hopwire.store.sqlite import SqliteEngine
@@ -54,7 +55,7 @@ async def test_a_transaction_that_fails_leaves_nothing_and_wakes_nobody(
     await asyncio.sleep(0)
     with pytest.raises(LookupError):
         await store.engine.write(work)
-    await directory.top_up(account.id, 1, "", NOW)
+    await Ledger(directory.engine).top_up(account.id, 1, "", NOW)
     assert [one.balance for one in await directory.accounts()] == [1_000_001]
     assert not woken.is_set()
 

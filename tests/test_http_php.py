@@ -244,7 +244,7 @@ async def test_a_cyrillic_password_is_the_same_in_both_normal_forms(
 async def test_an_inactive_account_is_wrong_credentials_within_a_second(gateway: Gateway) -> None:
     for who in ({"key": gateway.key}, {"login": LOGIN, "pass": PASSWORD}):
         assert await gateway.ask(**who, command="balance") == "balance:100\n"
-    gateway.alter("UPDATE accounts SET active = 0")
+    gateway.alter("UPDATE accounts SET status = 0")
     for who in ({"key": gateway.key}, {"login": LOGIN, "pass": PASSWORD}):
         await answers(gateway, WRONG, **who, command="balance")
 
@@ -336,7 +336,7 @@ async def test_a_message_without_a_route_ends_at_once(gateway: Gateway) -> None:
     ],
 )
 async def test_price_is_of_one_part(gateway: Gateway, prefix: str, price: int, text: str) -> None:
-    gateway.alter("INSERT INTO prices VALUES ('sms', ?, ?)", prefix, price)
+    gateway.alter("INSERT INTO tariffs VALUES ('', 'sms', '', ?, 0, ?)", prefix, price)
     await answers(gateway, f"price:{text}\ncurrency:UAH\n", command="price", to=TO)
 
 

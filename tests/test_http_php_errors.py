@@ -22,6 +22,7 @@ from gateway import (
 )
 
 from hopwire import credentials, errors
+from hopwire.store.ledger import Ledger
 
 API = "/api/http.php"
 WRONG = "errors:Wrong login/password\n"
@@ -125,13 +126,13 @@ async def test_a_picture_that_is_looked_at_is_not_fetched_from_behind_our_walls(
 
 
 async def test_a_registered_sender_may_be_used(gateway: Gateway, poor: str) -> None:
-    await gateway.directory.top_up(2, 800_000, "", 0)
+    await Ledger(gateway.directory.engine).top_up(2, 800_000, "", 0)
     assert (await gateway.ask(**{**SEND, "key": poor})).startswith("id:")
     assert await gateway.ask(**{**SEND, "key": poor}) == "errors:Not enough money\n"
 
 
 async def test_money_for_k_messages_accepts_exactly_k(gateway: Gateway, poor: str) -> None:
-    await gateway.directory.top_up(2, 5 * 800_000, "", 0)
+    await Ledger(gateway.directory.engine).top_up(2, 5 * 800_000, "", 0)
     texts = await asyncio.gather(*(gateway.ask(**{**SEND, "key": poor}) for _ in range(30)))
     assert sum(text.startswith("id:") for text in texts) == 5
     assert sum(text == "errors:Not enough money\n" for text in texts) == 25

@@ -33,7 +33,6 @@ ACCOUNT = Account(
     any_sender=True,
     transactional=True,
     charge_sms_on="taken",
-    active=True,
 )
 DOCUMENTED = (
     b"version=http&key=api/key&command=send&from=test&to=380501234567&message=test&viber=1&viber_type=text"
@@ -66,7 +65,7 @@ def call(fields: dict[str, str], **changes: str | bytes | None) -> Call:
     return read(urlencode({"command": "send"} | present).encode(), b"", b"")
 
 
-def count(digits: str, content: SmsContent) -> int:
+def count(digits: str, content: SmsContent, country: str) -> int:
     return sms.count(content)
 
 
@@ -94,6 +93,7 @@ def test_the_documented_request() -> None:
         viber_sender="test",
         viber_lifetime_s=60,
         send_at=None,
+        country="UA",
     )
 
 

@@ -135,9 +135,18 @@ async def test_a_database_of_an_older_version_becomes_one_of_this_version(
         "INSERT INTO receipts (received_at, connector, provider_id, recipient, outcome, code, fault, raw)"
         " VALUES (1, 'smsc', 'a1', '', 3, '', '', '')",
     )
+    run_sql(old_url, "INSERT INTO prices VALUES ('viber', '380', 5), ('viber-transaction', '380', 4)")
+    run_sql(
+        old_url, "INSERT INTO ledger (at, account_id, kind, amount, note) VALUES (1, 1, 'topup', 7, 'paid')"
+    )
     assert await migrate(old_url) == (version, CURRENT)
     assert schema(old_url) == schema(store_url)
-    assert run_sql(old_url, "SELECT name FROM sender_names") == [("Shop",)]
+    assert run_sql(old_url, "SELECT name, state FROM senders") == [("Shop", "approved")]
+    assert run_sql(old_url, "SELECT channel, type, price FROM tariffs ORDER BY 2") == [
+        ("viber", "", 5),
+        ("viber", "transactional", 4),
+    ]
+    assert run_sql(old_url, "SELECT kind, amount, note FROM ledger") == [("topup", 7, "paid")]
     assert run_sql(old_url, "SELECT provider_id, also FROM receipts") == [("a1", "[]")]
 
 

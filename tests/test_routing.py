@@ -6,6 +6,7 @@ import pytest
 
 from hopwire.model import (
     Account,
+    Price,
     SendRequest,
     SmsText,
     Step,
@@ -17,7 +18,8 @@ from hopwire.model import (
     WapPush,
     Writing,
 )
-from hopwire.routing import Carrier, Tables, Times, by_prefix, longest, parts, plan, price_of_part
+from hopwire.prices import PriceLists
+from hopwire.routing import Carrier, Tables, Times, by_prefix, parts, plan, price_of_part
 from hopwire.templates import Registered, Templates
 
 ACCOUNT = Account(
@@ -32,7 +34,6 @@ ACCOUNT = Account(
     any_sender=True,
     transactional=True,
     charge_sms_on="taken",
-    active=True,
 )
 PROMOTIONAL = Account(
     **{**{f: getattr(ACCOUNT, f) for f in ACCOUNT.__struct_fields__}, "transactional": False}
@@ -40,6 +41,12 @@ PROMOTIONAL = Account(
 ON_DELIVERY = Account(
     **{**{f: getattr(ACCOUNT, f) for f in ACCOUNT.__struct_fields__}, "charge_sms_on": "delivered"}
 )
+
+
+def prices(*rows: tuple[str, str, int]) -> PriceLists:
+    return PriceLists(Price(*row) for row in rows)
+
+
 TIMES = Times(sms_lifetime_s=3600, sms_grace_s=10, viber_grace_s=20)
 TABLES = Tables(
     by_prefix(
@@ -49,7 +56,7 @@ TABLES = Tables(
             ("viber", "380", Carrier("viber")),
         ]
     ),
-    by_prefix([("sms", "380", 800), ("sms", "38050", 700), ("sms", "48", 0), ("viber", "", 400)]),
+    prices(("sms", "380", 800), ("sms", "38050", 700), ("sms", "48", 0), ("viber", "", 400)),
 )
 TO = "380671234567"
 
@@ -74,43 +81,17 @@ def sms_step(**changes: Any) -> Step:
 
 
 @pytest.mark.parametrize(
-    ("digits", "found"),
+    ("digits", "price"),
     [
-        pytest.param("380501234567", "long", id="the longest prefix"),
-        pytest.param("380671234567", "short", id="a shorter one"),
-        pytest.param("48501234567", "all", id="the empty one"),
-        pytest.param("38050", "long", id="a number no longer than its prefix"),
-        pytest.param("3805", "short", id="a number shorter than a prefix"),
-        pytest.param("", "all", id="no number"),
+        pytest.param(TO, 800, id="by its prefix"),
+        pytest.param("380501234567", 700, id="by a longer prefix than the route's"),
+        pytest.param("48501234567", 0, id="free"),
+        pytest.param("49301234567", None, id="a route without a price"),
+        pytest.param("44501234567", None, id="neither"),
     ],
 )
-def test_the_longest_prefix_wins(digits: str, found: str) -> None:
-    table = {"": "all", "380": "short", "38050": "long"}
-    assert longest(table, digits) == found
-
-
-def test_what_has_no_prefix_is_not_found() -> None:
-    assert longest({"380": 1}, "48501234567") is None
-    assert longest({}, "380") is None
-
-
-def test_a_price_of_nothing_is_a_price() -> None:
-    assert longest({"": 5, "380": 0}, "380") == 0
-
-
-@pytest.mark.parametrize(
-    ("channel", "digits", "price"),
-    [
-        pytest.param("sms", TO, 800, id="by its prefix"),
-        pytest.param("sms", "380501234567", 700, id="by a longer prefix than the route's"),
-        pytest.param("sms", "48501234567", 0, id="free"),
-        pytest.param("sms", "49301234567", None, id="a route without a price"),
-        pytest.param("viber", "48501234567", None, id="a price without a route"),
-        pytest.param("pigeon", TO, None, id="no such channel"),
-    ],
-)
-def test_a_price_needs_a_route(channel: str, digits: str, price: int | None) -> None:
-    assert price_of_part(TABLES, channel, digits) == price
+def test_a_price_needs_a_route(digits: str, price: int | None) -> None:
+    assert price_of_part(TABLES, ACCOUNT, digits) == price
 
 
 @pytest.mark.parametrize(
@@ -190,9 +171,13 @@ def registered(kind: str = "transaction", **more: Any) -> Registered:
     return Registered(kind=kind, **(fields | more))
 
 
-def with_templates(*prices: tuple[str, str, int]) -> Tables:
+def with_templates(*transactional: Price) -> Tables:
     book = Templates([registered(), registered("promotion")])
-    return TABLES._replace(prices=by_prefix([("viber", "380", 400), *prices]), templates=book)
+    return TABLES._replace(prices=PriceLists([Price("viber", "380", 400), *transactional]), templates=book)
+
+
+def transactional(prefix: str, price: int) -> Price:
+    return Price("viber", prefix, price, "transactional")
 
 
 def by_viber(content: ViberContent, tables: Tables, to: str = TO, sender: str = "Shop") -> Step | None:
@@ -202,7 +187,7 @@ def by_viber(content: ViberContent, tables: Tables, to: str = TO, sender: str = 
 
 
 TRANSACTION, PROMOTION = ViberText(text="Your transaction is 17"), ViberText(text="Your promotion is 17")
-CHEAP, CHEAPER = ("viber-transaction", "38", 100), ("viber-transaction", "38067", 50)
+CHEAP, CHEAPER = transactional("38", 100), transactional("38067", 50)
 
 
 @pytest.mark.parametrize(
@@ -211,10 +196,8 @@ CHEAP, CHEAPER = ("viber-transaction", "38", 100), ("viber-transaction", "38067"
         pytest.param(TRANSACTION, [], "transaction", 400, id="a transaction, and only one price"),
         pytest.param(TRANSACTION, [CHEAP], "transaction", 100, id="a transaction at its price"),
         pytest.param(TRANSACTION, [CHEAP, CHEAPER], "transaction", 50, id="by the longest prefix"),
-        pytest.param(
-            TRANSACTION, [("viber-transaction", "48", 1)], "transaction", 400, id="none for the number"
-        ),
-        pytest.param(TRANSACTION, [("viber-transaction", "", 0)], "transaction", 0, id="for nothing"),
+        pytest.param(TRANSACTION, [transactional("48", 1)], "transaction", 400, id="none for the number"),
+        pytest.param(TRANSACTION, [transactional("", 0)], "transaction", 0, id="for nothing"),
         pytest.param(PROMOTION, [CHEAP], "promotion", 400, id="a promotion"),
         pytest.param(ViberText(text="Your turn"), [CHEAP], None, 400, id="another text"),
         pytest.param(ViberImage(image="Your transaction is 17"), [CHEAP], None, 400, id="an image"),
@@ -228,7 +211,7 @@ CHEAP, CHEAPER = ("viber-transaction", "38", 100), ("viber-transaction", "38067"
     ],
 )
 def test_an_instance_of_a_template_goes_as_it_and_at_its_price(
-    content: ViberContent, prices: list[tuple[str, str, int]], template: str | None, price: int
+    content: ViberContent, prices: list[Price], template: str | None, price: int
 ) -> None:
     step = by_viber(content, with_templates(*prices))
     kept = (
@@ -243,7 +226,7 @@ def test_a_template_counts_for_its_sender_alone() -> None:
 
 
 def test_a_number_with_a_price_of_transactions_alone_gets_transactions_alone() -> None:
-    tables = with_templates()._replace(prices=by_prefix([CHEAP]))
+    tables = with_templates()._replace(prices=PriceLists([CHEAP]))
     assert by_viber(TRANSACTION, tables) is not None
     assert by_viber(PROMOTION, tables) is None
     assert by_viber(TRANSACTION, tables, "48501234567") is None

@@ -37,6 +37,7 @@ from rules_ends import Said, Viber, refuses, takes, token
 from hopwire import worker
 from hopwire.model import Status
 from hopwire.smpp.pdu import Pdu, SubmitSm, SubmitSmResp
+from hopwire.store.ledger import Ledger
 
 MESSAGES = int(os.environ.get("HOPWIRE_STORM_MESSAGES", "400"))
 SEED = int(os.environ.get("HOPWIRE_STORM_SEED") or random.SystemRandom().randrange(2**32))
@@ -264,7 +265,7 @@ async def storm(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=2 * CONNECTIONS)) as http,
         living(store_url, tmp_path, clock, changes) as house,
     ):
-        await house.client.directory.top_up(1, MESSAGES * 10_000_000, "", clock())
+        await Ledger(house.client.directory.engine).top_up(1, MESSAGES * 10_000_000, "", clock())
         yield Storm(house, http, random.Random(SEED))
     await rival.stop()
 

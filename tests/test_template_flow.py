@@ -14,12 +14,13 @@ from gateway import PATIENCE_S, SECRET, Gateway, running, settings
 
 from hopwire.app import Assignment, working
 from hopwire.config import parse
+from hopwire.model import Price
 from hopwire.simulators.messenger import Message
 from hopwire.simulators.record import Record
 from hopwire.simulators.run import serve_http
 from hopwire.simulators.viber import PATH, ViberSimulator
-from hopwire.store.directory import Directory, Price
 from hopwire.store.migrate import open_store
+from hopwire.store.prices import PriceBook
 from hopwire.store.templates import TemplateBook
 from hopwire.templates import Registered
 
@@ -49,7 +50,7 @@ async def system(tmp_path: Path) -> AsyncIterator[tuple[Gateway, Viber]]:
     sections["connectors"]["viber"]["url"] = url
     store = await open_store(sections["store"]["url"])
     await TemplateBook(store.engine).put([CODE])
-    await Directory(store.engine).put_prices([Price("viber-transaction", "380", 150_000)])
+    await PriceBook(store.engine).put([Price("viber", "380", 150_000, "transactional")])
     await store.close()
     async with contextlib.AsyncExitStack() as stack:
         gateway = await stack.enter_async_context(running(tmp_path, **sections))

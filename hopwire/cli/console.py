@@ -15,6 +15,7 @@ import typer
 
 if TYPE_CHECKING:
     from hopwire.config import Config
+    from hopwire.model import Actor
 
 
 class Ending(IntEnum):
@@ -77,6 +78,20 @@ def read_config(path: Path | None) -> "Config":
         return load(path or default_config(), os.environ)
     except ConfigError as error:
         raise CommandError(Ending.CONFIG, str(error)) from None
+
+
+def actor() -> "Actor":
+    """Who runs this command, for the audit: the user of this machine, and which machine it is."""
+    import getpass
+    import socket
+
+    from hopwire.model import Actor
+
+    try:
+        user = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):  # a user without a name
+        user = f"uid {os.getuid()}"
+    return Actor(user, f"command line on {socket.gethostname()}")
 
 
 def default_config() -> Path | None:

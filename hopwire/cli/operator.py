@@ -15,6 +15,7 @@ from hopwire.cli.console import (
     CommandError,
     ConfigFile,
     Ending,
+    actor,
     emit,
     emit_rows,
     new_commands,
@@ -131,12 +132,13 @@ def topup(
     """Add money to an account; prints what it can spend."""
     from hopwire import money
     from hopwire.admission import now_ms
+    from hopwire.store.ledger import Ledger
 
     added = millionths(amount)
 
     async def work(directory: "Directory") -> tuple[int, str]:
         one = await find_account(directory, login)
-        return await directory.top_up(one.id, added, note, now_ms()), one.currency
+        return await Ledger(directory.engine, actor()).top_up(one.id, added, note, now_ms()), one.currency
 
     spendable, currency = in_directory(read_config(config), work)
     emit({"login": login, "spendable": money.text(spendable), "currency": currency}, as_json)
@@ -209,31 +211,36 @@ def set_price(
         str, typer.Argument(help='First digits of the numbers, such as 380; "" is every number.')
     ],
     amount: Annotated[str, typer.Argument(help="Price of one part, in the accounts' currency.")],
-    channel: Annotated[
-        str, typer.Option(help="sms, viber, or viber-transaction: a Viber text with such a template.")
-    ] = "sms",
+    channel: Annotated[str, typer.Option(help="sms or viber.")] = "sms",
+    type: Annotated[
+        str, typer.Option(help="transactional or promotional. Without it: for both, where there is no other.")
+    ] = "",
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Set the price of a part to the numbers with this prefix."""
-    from hopwire.store.directory import Price
+    from hopwire.model import Price
+    from hopwire.store.prices import PriceBook
 
-    if channel not in ("sms", "viber", "viber-transaction"):
-        raise CommandError(Ending.USAGE, "--channel must be sms, viber or viber-transaction")
+    if channel not in ("sms", "viber"):
+        raise CommandError(Ending.USAGE, "--channel must be sms or viber")
     if not (prefix.isascii() and prefix.isdigit() and len(prefix) <= 15) and prefix:
         raise CommandError(Ending.USAGE, "PREFIX must be up to 15 digits")
     price = millionths(amount)
     if price < 0:
         raise CommandError(Ending.USAGE, "AMOUNT must not be negative")
-    in_directory(read_config(config), lambda d: d.put_prices([Price(channel, prefix, price)]))
+    in_directory(
+        read_config(config), lambda d: PriceBook(d.engine, actor()).put([Price(channel, prefix, price, type)])
+    )
     emit({"channel": channel, "prefix": prefix, "price": amount}, as_json)
 
 
 def list_prices(config: ConfigFile = None, as_json: AsJson = False) -> None:
     """List the prices."""
     from hopwire import money
+    from hopwire.store.prices import PriceBook
 
-    prices = in_directory(read_config(config), lambda d: d.prices())
+    prices = in_directory(read_config(config), lambda d: PriceBook(d.engine).all())
     emit_rows(
         [{"channel": p.channel, "prefix": p.prefix, "price": money.text(p.price)} for p in prices], as_json
     )
@@ -296,7 +303,7 @@ def in_directory(config: "Config", work: Callable[["Directory"], Awaitable[T]], 
     """Do something with the directory of the configured store."""
     from hopwire.store.directory import Directory
 
-    return in_store(config, lambda store: work(Directory(store.engine)), create=create)
+    return in_store(config, lambda store: work(Directory(store.engine, actor())), create=create)
 
 
 def run(work: Awaitable[T]) -> T:

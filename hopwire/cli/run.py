@@ -267,7 +267,7 @@ async def _seed(config: "Config", folder: Path, known: dict[str, str], password:
     try:
         directory = Directory(store.engine)
         secret = installation_secret(config.store)
-        if known and await directory.account_by_key(key_digest(secret, known["key"])) is not None:
+        if known and await directory.caller_by_key(key_digest(secret, known["key"])) is not None:
             return known
         ready = await _new_account(directory, secret, password)
         _remember(folder, ready)
@@ -279,15 +279,18 @@ async def _seed(config: "Config", folder: Path, known: dict[str, str], password:
 async def _new_account(directory: "Directory", secret: bytes, password: str) -> dict[str, str]:
     from hopwire.admission import now_ms
     from hopwire.credentials import hash_password, key_digest, key_label, new_key
-    from hopwire.store.directory import Price
+    from hopwire.model import Price
+    from hopwire.store.ledger import Ledger
+    from hopwire.store.prices import PriceBook
 
     key, now = new_key(), now_ms()
     login, account = DEMO_LOGIN, await directory.create_account(DEMO_LOGIN, hash_password(password), now)
     while account is None:  # a database that other demos have used
         login = f"{DEMO_LOGIN}-{secrets.token_hex(3)}"
         account = await directory.create_account(login, hash_password(password), now)
-    await directory.top_up(account, DEMO_MONEY * 1_000_000, "demo", now)
-    await directory.put_prices([Price(ch, "", round(price * 1e6)) for ch, price in DEMO_PRICES.items()])
+    await Ledger(directory.engine).top_up(account, DEMO_MONEY * 1_000_000, "demo", now)
+    prices = [Price(channel, "", round(price * 1e6)) for channel, price in DEMO_PRICES.items()]
+    await PriceBook(directory.engine).put(prices)
     await directory.create_key(account, key_digest(secret, key), key_label(key), "demo", now)
     return {"key": key, "login": login, "password": password}
 

@@ -126,7 +126,7 @@ def match(
     as_json: AsJson = False,
 ) -> None:
     """Tell which template a text goes as, and what stands for its variables. Exit code 5: as none."""
-    from hopwire.store.directory import Directory
+    from hopwire.store.prices import PriceBook
     from hopwire.store.templates import TemplateBook
     from hopwire.templates import Templates
 
@@ -138,7 +138,7 @@ def match(
             raise CommandError(Ending.NOT_FOUND, "the text is an instance of no template of this sender")
         told = _match_row(found, as_json)
         if digits:
-            told["price"] = _price(found, digits, await Directory(store.engine).prices())
+            told["price"] = _price(found, digits, await PriceBook(store.engine).all())
         return told
 
     emit(in_store(read_config(config), work), as_json)
@@ -153,9 +153,13 @@ def _match_row(found: "Template", as_json: bool) -> dict[str, object]:
 
 def _price(found: "Template", digits: str, prices: Any) -> str:
     from hopwire import money, routing
+    from hopwire.admission import now_ms
+    from hopwire.prices import PriceLists
+    from hopwire.store.directory import NOBODY
 
-    price = routing.viber_price(routing.Tables({}, routing.by_prefix(prices)), found, digits)
-    return "" if price is None else money.text(price)
+    tables = routing.Tables({}, PriceLists(prices, now_ms()))
+    charge = routing.viber_charge(tables, NOBODY, found, digits)
+    return "" if charge is None else money.text(charge.price)
 
 
 def _digits(typed: str) -> str:

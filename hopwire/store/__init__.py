@@ -32,8 +32,8 @@ from hopwire.store.rows import (
     handover,
     kept_by_id,
     kept_receipt,
-    ledger_row,
     message_row,
+    movement_row,
     overview,
     plain_id,
     receipt_row,
@@ -49,6 +49,8 @@ from hopwire.timeline import Story, notes
 __all__ = ["RECEIPTS_KEPT_MS", "Change", "Order", "Overview", "Standing", "Store", "UnmatchedReceipt"]
 
 ID_BLOCK = 1000
+MoneyAction = life.Charge | life.Release | life.Commission | life.Cost
+MONEY = (life.Charge, life.Release, life.Commission, life.Cost)
 
 
 class Store:
@@ -305,7 +307,7 @@ class Store:
         tx.many("create_event", events)
         if lessons and self._remember_ms:
             memory.learn(tx, lessons, now + self._remember_ms)
-        _move_money(tx, [(i, kept[i].account_id, action) for i, action in actions], now)
+        _move_money(tx, [(kept[i], action) for i, action in actions if isinstance(action, MONEY)], now)
         metrics.DOUBLE_DELIVERIES.inc(sum(isinstance(action, life.DoubleDelivery) for _, action in actions))
         if any(one.delivery.due_at is not None for one in changed):
             tx.wake()
@@ -382,15 +384,23 @@ def _refused(tx: Tx, orders: Sequence[Order]) -> list[ApiError | None]:
     return refused
 
 
-def _move_money(tx: Tx, actions: Sequence[tuple[int, int, life.Action]], now: int) -> None:
-    """Write the charges and releases into the ledger and the accounts."""
+def _move_money(tx: Tx, actions: Sequence[tuple[Kept, MoneyAction]], now: int) -> None:
+    """Write the charges, releases, commissions and costs into the ledger and the accounts."""
+    resold = sorted({one.account_id for one, action in actions if isinstance(action, life.Commission)})
+    resellers: dict[int, int] = dict(tx.all("resellers", ids=resold)) if resold else {}
     entries: list[Row] = []
-    moved: dict[int, tuple[int, int]] = {}
-    for message_id, account, action in actions:
-        if isinstance(action, life.Charge | life.Release):
-            entries.append(ledger_row(now, message_id, account, action))
-            charged, settled = moved.get(account, (0, 0))
-            cost = action.amount if isinstance(action, life.Charge) else 0
-            moved[account] = charged + cost, settled + action.amount
-    tx.many("create_ledger_entry", entries)
-    tx.many("move_funds", [(charged, settled, i) for i, (charged, settled) in sorted(moved.items())])
+    moved: dict[int, list[int]] = defaultdict(lambda: [0, 0])  # account -> less balance, less reserved
+    for one, action in actions:
+        account = one.account_id
+        match action:
+            case life.Charge(_, amount):
+                moved[account][0] += amount
+                moved[account][1] += amount
+            case life.Release(_, amount):
+                moved[account][1] += amount
+            case life.Commission(_, amount):
+                account = resellers[account]
+                moved[account][0] -= amount
+        entries.append(movement_row(now, one, account, action))
+    tx.many("create_movement", entries)
+    tx.many("move_funds", [(*less, i) for i, less in sorted(moved.items())])

@@ -1,26 +1,60 @@
-"""Who may send, at what price: accounts, keys, sender names, prices, top-ups; and the check of the books.
+"""Who may send: accounts and API keys; and the check of the books.
 
-Every change raises the directory's version, by which processes know that what they remember is old.
+Every change raises the directory's version, by which processes know that what they remember is old, and is
+written into the audit.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from hopwire.errors import NotEnoughMoney
-from hopwire.model import Account, ApiKey
-from hopwire.store.engine import Engine, Row, Tx
+import msgspec
+from msgspec.structs import replace
+
+from hopwire.model import SCOPES, Account, AccountStatus, ApiKey, Caller, Limits
+from hopwire.store.audit import Audited
+from hopwire.store.engine import Row, Tx
 from hopwire.store.rows import kept_by_id, plain
 
+ACCOUNT = (
+    "id", "login", "balance", "reserved", "credit_limit", "currency", "home_country", "time_zone",
+    "any_sender", "transactional", "charge_sms_on", "status", "parent_id", "parent_status", "parent_plan",
+    "customer", "contact", "language", "api", "plan", "limits", "low_balance",
+)  # fmt: skip
+KEY = (
+    "id", "account_id", "prefix", "name", "created_at", "revoked_at", "scopes", "addresses", "post_only",
+    "expires_at", "used_at", "in_url_at", "replaces",
+)  # fmt: skip
+FIXED = ("id", "login", "balance", "reserved", "currency", "parent_id", "parent_status", "parent_plan")
+TRAITS = tuple(name for name in ACCOUNT if name not in FIXED)  # what an operator may change
+CHECKS = ("balance", "reserved", "limit", "steps", "refunds", "transfers", "stuck", "kept", "orphans")
+NOBODY = Account(
+    id=0,
+    login="",
+    balance=0,
+    reserved=0,
+    credit_limit=0,
+    currency="UAH",
+    home_country="UA",
+    time_zone="Europe/Kyiv",
+    any_sender=True,
+    transactional=True,
+    charge_sms_on="taken",
+)
+_decode_limits = msgspec.json.Decoder(Limits).decode
+_encode = msgspec.json.Encoder(order="sorted").encode
 
-class Price(NamedTuple):
-    channel: str
-    prefix: str
-    price: int
+
+class Secrets(NamedTuple):
+    """What is kept of an account's secrets."""
+
+    password_hash: str  # argon2id
+    api_password: str  # argon2id; empty: the API takes the other one
+    totp: str  # the seed of the second factor, sealed; empty: there is none
+    totp_step: int  # of the last code that was used
 
 
-class Directory:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+class Directory(Audited):
+    # ---- accounts
 
     async def create_account(
         self,
@@ -29,133 +63,174 @@ class Directory:
         now: int,
         *,
         currency: str = "UAH",
-        home_country: str = "UA",
-        time_zone: str = "Europe/Kyiv",
-        credit_limit: int = 0,
-        any_sender: bool = True,
+        parent_id: int | None = None,
         sender_names: Sequence[str] = (),
-        transactional: bool = True,
-        charge_sms_on: str = "taken",
+        **traits: Any,
     ) -> int | None:
-        """A new account without money; its id, or None where the login is taken."""
+        """A new account without money; its id, or None where the login is taken. The traits are `TRAITS`."""
+        account = replace(NOBODY, login=login, currency=currency, parent_id=parent_id, **traits)
 
         def work(tx: Tx) -> int | None:
-            rows = tx.all(
-                "create_account",
-                login=login, password_hash=password_hash, credit_limit=credit_limit, currency=currency,
-                home_country=home_country, time_zone=time_zone, any_sender=int(any_sender),
-                transactional=int(transactional), charge_sms_on=charge_sms_on, created_at=now,
-            )  # fmt: skip
+            row = {"login": login, "currency": currency, "parent_id": parent_id, **_row(account)}
+            rows = tx.all("create_account", password_hash=password_hash, created_at=now, **row)
             if not rows:
                 return None
             account_id: int = rows[0][0]
-            tx.many("create_sender_name", [(account_id, name) for name in sender_names])
-            tx.run("raise_directory_version")
+            names = dict.fromkeys(sender_names)
+            tx.many("put_sender", [(account_id, name, "", "", "approved", "", now) for name in names])
+            told = _told(account, *TRAITS, "login", "currency", "parent_id")
+            self._note(tx, "create account", f"account {account_id}", {}, told)
             return account_id
 
-        return await self._engine.write(work)
+        return await self.engine.write(work)
+
+    async def set_account(self, account_id: int, changes: Mapping[str, Any]) -> Account | None:
+        """Change traits of an account; how it is after that. None where there is no such account."""
+
+        def work(tx: Tx) -> Account | None:
+            before = next((one for one in map(_account, tx.all("accounts")) if one.id == account_id), None)
+            if before is None:
+                return None
+            after = replace(before, **changes)
+            tx.run("set_account", id=account_id, **_row(after))
+            was, told = _told(before, *changes), _told(after, *changes)
+            self._note(tx, "change account", f"account {account_id}", was, told)
+            return after
+
+        return await self.engine.write(work)
+
+    async def set_password(self, account_id: int, password_hash: str) -> None:
+        """Another password for signing in."""
+
+        def work(tx: Tx) -> None:
+            tx.run("set_password", id=account_id, hash=password_hash)
+            self._note(tx, "change password", f"account {account_id}")
+
+        await self.engine.write(work)
+
+    async def set_api_password(self, account_id: int, password_hash: str) -> None:
+        """A password that only the API takes, instead of the other one; empty: no more."""
+
+        def work(tx: Tx) -> None:
+            tx.run("set_api_password", id=account_id, hash=password_hash)
+            self._note(tx, "change API password", f"account {account_id}")
+
+        await self.engine.write(work)
 
     async def accounts(self) -> list[Account]:
-        return [_account(row) for row in await self._engine.read(lambda tx: tx.all("accounts"))]
+        return [_account(row) for row in await self.engine.read(lambda tx: tx.all("accounts"))]
 
-    async def account_by_login(self, login: str) -> tuple[Account, str] | None:
-        """The account and its password's hash."""
-        rows = await self._engine.read(lambda tx: tx.all("account_by_login", login=plain(login)))
-        return (_account(rows[0][:12]), rows[0][12]) if rows else None
+    async def account_by_login(self, login: str) -> tuple[Account, Secrets] | None:
+        """The account, and what is kept of its secrets."""
+        rows = await self.engine.read(lambda tx: tx.all("account_by_login", login=plain(login)))
+        n = len(ACCOUNT)
+        return (_account(rows[0][:n]), Secrets(*rows[0][n:])) if rows else None
 
-    async def account_by_key(self, digest: str) -> Account | None:
-        """The account of a key that has not been revoked."""
-        rows = await self._engine.read(lambda tx: tx.all("account_by_key", digest=digest))
-        return _account(rows[0]) if rows else None
+    async def caller_by_key(self, digest: str) -> Caller | None:
+        """A key that has not been revoked, and its account."""
+        rows = await self.engine.read(lambda tx: tx.all("account_by_key", digest=digest))
+        n = len(ACCOUNT)
+        return Caller(_account(rows[0][:n]), _key(rows[0][n:])) if rows else None
 
-    async def sender_names(self) -> dict[int, set[str]]:
-        """Account -> the names it may send under."""
-        names: dict[int, set[str]] = {}
-        for account_id, name in await self._engine.read(lambda tx: tx.all("sender_names")):
-            names.setdefault(account_id, set()).add(name)
-        return names
+    # ---- keys
 
-    async def create_key(self, account_id: int, digest: str, prefix: str, name: str, now: int) -> int:
+    async def create_key(
+        self,
+        account_id: int,
+        digest: str,
+        prefix: str,
+        name: str,
+        now: int,
+        *,
+        scopes: Sequence[str] = SCOPES,
+        addresses: Sequence[str] = (),
+        post_only: bool = False,
+        expires_at: int | None = None,
+        replaces: int | None = None,
+    ) -> int:
+        """A new key, of which only the digest and the first characters are kept; its id."""
+        row = {
+            "account_id": account_id, "prefix": prefix, "name": name, "scopes": ",".join(sorted(scopes)),
+            "addresses": ",".join(addresses), "post_only": int(post_only), "expires_at": expires_at,
+            "replaces": replaces,
+        }  # fmt: skip
+
         def work(tx: Tx) -> int:
-            tx.run("raise_directory_version")
-            rows = tx.all(
-                "create_key", account_id=account_id, digest=digest, prefix=prefix, name=name, created_at=now
-            )
-            key_id: int = rows[0][0]
+            key_id: int = tx.all("create_key", digest=digest, created_at=now, **row)[0][0]
+            self._note(tx, "create key", f"key {key_id}", {}, row)
             return key_id
 
-        return await self._engine.write(work)
+        return await self.engine.write(work)
 
     async def keys(self) -> list[ApiKey]:
-        rows = await self._engine.read(lambda tx: tx.all("keys"))
-        fields = ("id", "account_id", "prefix", "name", "created_at", "revoked_at")
-        return [ApiKey(**dict(zip(fields, row, strict=True))) for row in rows]
+        return [_key(row) for row in await self.engine.read(lambda tx: tx.all("keys"))]
 
     async def revoke_key(self, key_id: int, now: int) -> bool:
         """False where there is no such key, or it was revoked before."""
 
         def work(tx: Tx) -> bool:
-            tx.run("raise_directory_version")
-            return tx.run("revoke_key", id=key_id, now=now) == 1
+            found = tx.run("revoke_key", id=key_id, now=now) == 1
+            if found:
+                self._note(tx, "revoke key", f"key {key_id}", {"revoked": False}, {"revoked": True})
+            return found
 
-        return await self._engine.write(work)
+        return await self.engine.write(work)
 
-    async def put_prices(self, prices: Sequence[Price]) -> None:
-        def work(tx: Tx) -> None:
-            tx.many("put_price", list(prices))
-            tx.run("raise_directory_version")
-
-        await self._engine.write(work)
-
-    async def prices(self) -> list[Price]:
-        return [Price(*row) for row in await self._engine.read(lambda tx: tx.all("prices"))]
-
-    async def top_up(self, account_id: int, amount: int, note: str, now: int) -> int:
-        """Add to the balance (or take from it, when negative); what can be spent after that.
-
-        Raises NotEnoughMoney when more would be taken than can be spent.
-        """
-
-        def work(tx: Tx) -> int:
-            tx.run("top_up", id=account_id, amount=amount)
-            tx.many("create_top_up_entry", [(now, account_id, amount, note)])
-            spendable: int = tx.all("spendable", id=account_id)[0][0]
-            if amount < 0 and spendable < 0:
-                raise NotEnoughMoney
-            return spendable
-
-        return await self._engine.write(work)
+    # ---- all of it
 
     async def version(self) -> int:
-        value: int = (await self._engine.read(lambda tx: tx.all("directory_version")))[0][0]
+        value: int = (await self.engine.read(lambda tx: tx.all("directory_version")))[0][0]
         return value
 
     async def fsck(self) -> dict[str, list[Row]]:
         """Check name -> the rows that break it. All lists empty: the books are in order."""
-        checks = ("balance", "reserved", "limit", "steps", "stuck", "kept", "orphans")
 
         def work(tx: Tx) -> dict[str, list[Row]]:
-            found = {check: tx.all(f"fsck_{check}") for check in checks}
+            found = {check: tx.all(f"fsck_{check}") for check in CHECKS}
             resting = kept_by_id(found["stuck"]).values()
             found["stuck"] = [(one.id, int(one.delivery.status)) for one in resting if not one.delivery.ended]
             return found
 
-        return await self._engine.read(work)
+        return await self.engine.read(work)
 
     async def count_by_status(self) -> dict[int, int]:
         """Status number -> messages."""
-        return dict(await self._engine.read(lambda tx: tx.all("count_by_status")))
+        return dict(await self.engine.read(lambda tx: tx.all("count_by_status")))
+
+
+# ---- rows
 
 
 def _account(row: Row) -> Account:
-    fields = (
-        "id", "login", "balance", "reserved", "credit_limit", "currency", "home_country", "time_zone",
-    )  # fmt: skip
-    values = dict(zip(fields, row[:8], strict=True))
+    values = dict(zip(ACCOUNT, row, strict=True))
+    parent_status = values["parent_status"]
     return Account(
-        **values,
-        any_sender=bool(row[8]),
-        transactional=bool(row[9]),
-        charge_sms_on=row[10],
-        active=bool(row[11]),
+        **{
+            **values,
+            "any_sender": bool(values["any_sender"]),
+            "transactional": bool(values["transactional"]),
+            "api": bool(values["api"]),
+            "status": AccountStatus(values["status"]),
+            "parent_status": AccountStatus.ACTIVE if parent_status is None else AccountStatus(parent_status),
+            "parent_plan": values["parent_plan"] or "",
+            "limits": _decode_limits(values["limits"]),
+        }
     )
+
+
+def _row(account: Account) -> dict[str, Any]:
+    """An account's traits as they are kept."""
+    row = {name: getattr(account, name) for name in TRAITS}
+    flags = ("any_sender", "transactional", "api", "status")
+    return {**row, **{name: int(row[name]) for name in flags}, "limits": _encode(account.limits).decode()}
+
+
+def _told(account: Account, *names: str) -> dict[str, Any]:
+    """An account's traits as the audit has them."""
+    return {name: getattr(account, name) for name in names}
+
+
+def _key(row: Row) -> ApiKey:
+    values = dict(zip(KEY, row, strict=True))
+    lists = {name: tuple(filter(None, values[name].split(","))) for name in ("scopes", "addresses")}
+    return ApiKey(**{**values, **lists, "post_only": bool(values["post_only"])})

@@ -35,9 +35,9 @@ SELECT account_id, number FROM stop_list WHERE number {in numbers}
 
 -- name: create_message
 INSERT INTO messages (id, account_id, accepted_at, send_at, recipient, transactional,
-                      sms_sender, sms, viber_sender, viber)
+                      sms_sender, sms, viber_sender, viber, via)
 VALUES (:id, :account_id, :accepted_at, :send_at, :recipient, :transactional,
-        :sms_sender, :sms, :viber_sender, :viber)
+        :sms_sender, :sms, :viber_sender, :viber, :via)
 
 -- name: create_delivery
 INSERT INTO deliveries (id, account_id, recipient, status, status_at, connector, due_at, timer_at,
@@ -56,7 +56,7 @@ SELECT id, account_id, recipient, status_at, worker, state FROM deliveries
  ORDER BY due_at, id LIMIT :n {skip_locked}
 
 -- name: load_messages
-SELECT id, transactional, sms_sender, sms, viber_sender, viber FROM messages WHERE id {in ids}
+SELECT id, transactional, sms_sender, sms, viber_sender, viber, via FROM messages WHERE id {in ids}
 
 -- name: due_timers
 SELECT id, account_id, recipient, status_at, worker, state FROM deliveries
@@ -157,11 +157,44 @@ UPDATE accounts SET balance = balance - :charged, reserved = reserved - :settled
 INSERT INTO ledger (at, account_id, kind, amount, message_id, step)
 VALUES (:at, :account_id, :kind, :amount, :message_id, :step)
 
--- name: top_up
-UPDATE accounts SET balance = balance + :amount WHERE id = :id
+-- name: create_movement
+INSERT INTO ledger (at, account_id, kind, amount, message_id, step, connector, other_id, note)
+VALUES (:at, :account_id, :kind, :amount, :message_id, :step, :connector, :other_id, :note)
 
--- name: create_top_up_entry
-INSERT INTO ledger (at, account_id, kind, amount, note) VALUES (:at, :account_id, 'topup', :amount, :note)
+-- name: earned_by
+-- What a message has cost and earned and that was not given back.
+SELECT account_id, kind, amount, step FROM ledger AS l
+ WHERE message_id = :message_id AND kind IN ('charge', 'commission')
+   AND NOT EXISTS (SELECT 1 FROM ledger r WHERE r.message_id = l.message_id AND r.step = l.step
+                      AND r.kind = 'refund' AND r.account_id = l.account_id)
+ ORDER BY account_id, step
+
+-- name: balance_at
+SELECT coalesce(sum(CASE kind WHEN 'charge' THEN -amount WHEN 'cost' THEN 0 ELSE amount END), 0) FROM ledger
+ WHERE account_id = :account_id AND at < :at AND kind NOT IN ('reserve', 'release')
+
+-- name: movements
+SELECT id, at, kind, CASE kind WHEN 'charge' THEN -amount ELSE amount END, message_id, step, connector, other_id,
+       note
+  FROM ledger
+ WHERE account_id = :account_id AND (at, id) > (:at, :last) AND at < :until
+   AND kind NOT IN ('reserve', 'release') AND kind <> 'cost'
+ ORDER BY at, id LIMIT :n
+
+-- name: margins
+SELECT account_id, connector, sum(CASE kind WHEN 'charge' THEN 1 ELSE 0 END),
+       sum(CASE kind WHEN 'charge' THEN amount ELSE 0 END), sum(CASE kind WHEN 'commission' THEN amount ELSE 0 END),
+       sum(CASE kind WHEN 'refund' THEN amount ELSE 0 END), sum(CASE kind WHEN 'cost' THEN amount ELSE 0 END)
+  FROM ledger
+ WHERE account_id IN (SELECT id FROM accounts) AND at >= :since AND at < :until
+   AND kind NOT IN ('reserve', 'release') AND message_id IS NOT NULL
+ GROUP BY account_id, connector ORDER BY account_id, connector
+
+-- name: resellers
+SELECT id, parent_id FROM accounts WHERE id {in ids} AND parent_id IS NOT NULL
+
+-- name: add_to_balance
+UPDATE accounts SET balance = balance + :amount WHERE id = :id
 
 -- name: spendable
 SELECT balance - reserved + credit_limit FROM accounts WHERE id = :id
@@ -204,47 +237,110 @@ SELECT status, count(*) FROM deliveries GROUP BY status ORDER BY status
 
 -- name: create_account
 INSERT INTO accounts (login, password_hash, balance, reserved, credit_limit, currency, home_country, time_zone,
-                      any_sender, transactional, charge_sms_on, active, created_at)
+                      any_sender, transactional, charge_sms_on, status, created_at, parent_id, customer, contact,
+                      language, api, plan, limits, low_balance)
 VALUES (:login, :password_hash, 0, 0, :credit_limit, :currency, :home_country, :time_zone,
-        :any_sender, :transactional, :charge_sms_on, 1, :created_at)
+        :any_sender, :transactional, :charge_sms_on, :status, :created_at, :parent_id, :customer, :contact,
+        :language, :api, :plan, :limits, :low_balance)
 ON CONFLICT (login) DO NOTHING RETURNING id
 
 -- name: accounts
-SELECT id, login, balance, reserved, credit_limit, currency, home_country, time_zone,
-       any_sender, transactional, charge_sms_on, active FROM accounts ORDER BY id
+SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
+       a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
+       a.contact, a.language, a.api, a.plan, a.limits, a.low_balance
+  FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id ORDER BY a.id
 
 -- name: account_by_login
-SELECT id, login, balance, reserved, credit_limit, currency, home_country, time_zone,
-       any_sender, transactional, charge_sms_on, active, password_hash FROM accounts WHERE login = :login
+SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
+       a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
+       a.contact, a.language, a.api, a.plan, a.limits, a.low_balance,
+       a.password_hash, a.api_password, a.totp, a.totp_step
+  FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id WHERE a.login = :login
 
 -- name: account_by_key
 SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
-       a.any_sender, a.transactional, a.charge_sms_on, a.active
-  FROM api_keys k JOIN accounts a ON a.id = k.account_id
+       a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
+       a.contact, a.language, a.api, a.plan, a.limits, a.low_balance,
+       k.id, k.account_id, k.prefix, k.name, k.created_at, k.revoked_at, k.scopes, k.addresses, k.post_only,
+       k.expires_at, k.used_at, k.in_url_at, k.replaces
+  FROM api_keys k JOIN accounts a ON a.id = k.account_id LEFT JOIN accounts p ON p.id = a.parent_id
  WHERE k.digest = :digest AND k.revoked_at IS NULL
 
--- name: create_sender_name
-INSERT INTO sender_names (account_id, name) VALUES (:account_id, :name) ON CONFLICT DO NOTHING
+-- name: set_account
+UPDATE accounts SET credit_limit = :credit_limit, home_country = :home_country, time_zone = :time_zone,
+       any_sender = :any_sender, transactional = :transactional, charge_sms_on = :charge_sms_on,
+       status = :status, customer = :customer, contact = :contact, language = :language, api = :api,
+       plan = :plan, limits = :limits, low_balance = :low_balance
+ WHERE id = :id
+
+-- name: set_password
+UPDATE accounts SET password_hash = :hash WHERE id = :id
+
+-- name: set_api_password
+UPDATE accounts SET api_password = :hash WHERE id = :id
 
 -- name: sender_names
-SELECT account_id, name FROM sender_names
+SELECT account_id, name, channel, connector, state, note, changed_at FROM senders
+ ORDER BY account_id, name, channel, connector
+
+-- name: put_sender
+INSERT INTO senders (account_id, name, channel, connector, state, note, changed_at)
+VALUES (:account_id, :name, :channel, :connector, :state, :note, :changed_at)
+ON CONFLICT (account_id, name, channel, connector)
+DO UPDATE SET state = excluded.state, note = excluded.note, changed_at = excluded.changed_at
+
+-- name: remove_sender
+DELETE FROM senders WHERE account_id = :account_id AND name = :name AND channel = :channel
+   AND connector = :connector RETURNING state
 
 -- name: create_key
-INSERT INTO api_keys (account_id, digest, prefix, name, created_at)
-VALUES (:account_id, :digest, :prefix, :name, :created_at) RETURNING id
+INSERT INTO api_keys (account_id, digest, prefix, name, created_at, scopes, addresses, post_only, expires_at,
+                      replaces)
+VALUES (:account_id, :digest, :prefix, :name, :created_at, :scopes, :addresses, :post_only, :expires_at,
+        :replaces)
+RETURNING id
 
 -- name: keys
-SELECT id, account_id, prefix, name, created_at, revoked_at FROM api_keys ORDER BY id
+SELECT id, account_id, prefix, name, created_at, revoked_at, scopes, addresses, post_only, expires_at, used_at,
+       in_url_at, replaces
+  FROM api_keys ORDER BY id
 
 -- name: revoke_key
 UPDATE api_keys SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL
 
--- name: put_price
-INSERT INTO prices (channel, prefix, price) VALUES (:channel, :prefix, :price)
-ON CONFLICT (channel, prefix) DO UPDATE SET price = excluded.price
+-- name: put_tariff
+INSERT INTO tariffs (list, channel, type, prefix, valid_from, price)
+VALUES (:list, :channel, :type, :prefix, :valid_from, :price)
+ON CONFLICT (list, channel, type, prefix, valid_from) DO UPDATE SET price = excluded.price
 
--- name: prices
-SELECT channel, prefix, price FROM prices ORDER BY channel, prefix
+-- name: remove_tariff
+DELETE FROM tariffs WHERE list = :list AND channel = :channel AND type = :type AND prefix = :prefix
+   AND valid_from = :valid_from
+
+-- name: tariffs
+SELECT list, channel, type, prefix, valid_from, price FROM tariffs
+ ORDER BY list, channel, type, prefix, valid_from
+
+-- name: hold_audit
+SELECT value FROM counters WHERE name = 'audit' {for_update}
+
+-- name: move_audit
+UPDATE counters SET value = :id WHERE name = 'audit'
+
+-- name: audit_digest
+SELECT digest FROM audit WHERE id = :id
+
+-- name: create_audit
+INSERT INTO audit (at, actor, origin, action, object, before, after, digest)
+VALUES (:at, :actor, :origin, :action, :object, :before, :after, :digest) RETURNING id
+
+-- name: audit_entries
+SELECT id, at, actor, origin, action, object, before, after, digest FROM audit
+ WHERE id < :before AND :object IN ('', object) ORDER BY id DESC LIMIT :n
+
+-- name: audit_page
+SELECT id, at, actor, origin, action, object, before, after, digest FROM audit
+ WHERE id > :after ORDER BY id LIMIT :n
 
 -- name: directory_version
 SELECT value FROM counters WHERE name = 'directory'
@@ -342,11 +438,13 @@ DELETE FROM connector_states WHERE at < :before
 -- ---- fsck: each row returned is a fault
 
 -- name: fsck_balance
-SELECT a.id, a.login, a.balance, coalesce(sum(CASE l.kind WHEN 'topup' THEN l.amount
-                                                          WHEN 'charge' THEN -l.amount END), 0)
+SELECT a.id, a.login, a.balance,
+       coalesce(sum(CASE WHEN l.kind = 'charge' THEN -l.amount
+                         WHEN l.kind NOT IN ('reserve', 'release', 'cost') THEN l.amount END), 0)
   FROM accounts a LEFT JOIN ledger l ON l.account_id = a.id
  GROUP BY a.id, a.login, a.balance
-HAVING a.balance <> coalesce(sum(CASE l.kind WHEN 'topup' THEN l.amount WHEN 'charge' THEN -l.amount END), 0)
+HAVING a.balance <> coalesce(sum(CASE WHEN l.kind = 'charge' THEN -l.amount
+                                      WHEN l.kind NOT IN ('reserve', 'release', 'cost') THEN l.amount END), 0)
 
 -- name: fsck_reserved
 SELECT a.id, a.login, a.reserved, coalesce(sum(CASE l.kind WHEN 'reserve' THEN l.amount
@@ -366,8 +464,21 @@ SELECT id, login, balance - reserved + credit_limit FROM accounts WHERE balance 
 SELECT message_id, step,
        sum(CASE kind WHEN 'reserve' THEN amount ELSE 0 END),
        sum(CASE kind WHEN 'reserve' THEN 0 ELSE amount END)
-  FROM ledger WHERE message_id IS NOT NULL GROUP BY message_id, step
+  FROM ledger WHERE message_id IS NOT NULL AND kind IN ('reserve', 'charge', 'release') GROUP BY message_id, step
 HAVING sum(CASE kind WHEN 'reserve' THEN amount ELSE 0 END) < sum(CASE kind WHEN 'reserve' THEN 0 ELSE amount END)
+
+-- name: fsck_refunds
+-- A step of which more was given back than was charged, or of which the reseller has got more than that.
+SELECT message_id, step, sum(CASE kind WHEN 'charge' THEN amount ELSE 0 END),
+       sum(CASE kind WHEN 'refund' THEN amount ELSE 0 END), sum(CASE kind WHEN 'commission' THEN amount ELSE 0 END)
+  FROM ledger WHERE message_id IS NOT NULL AND kind IN ('charge', 'refund', 'commission')
+ GROUP BY message_id, step
+HAVING sum(CASE kind WHEN 'charge' THEN amount ELSE 0 END) < sum(CASE kind WHEN 'refund' THEN amount ELSE 0 END)
+    OR sum(CASE kind WHEN 'charge' THEN amount ELSE 0 END) < sum(CASE kind WHEN 'commission' THEN amount ELSE 0 END)
+
+-- name: fsck_transfers
+-- What one account gives, another one gets.
+SELECT sum(amount) FROM ledger WHERE kind = 'transfer' HAVING sum(amount) <> 0
 
 -- name: fsck_stuck
 -- Not final, and nothing will ever happen to it; but for what was sent where nobody reports, and has ended so.
@@ -378,7 +489,7 @@ SELECT id, account_id, recipient, status_at, worker, state FROM deliveries
 -- Final with nothing under way, and money still reserved.
 SELECT l.message_id, sum(CASE l.kind WHEN 'reserve' THEN l.amount ELSE -l.amount END)
   FROM ledger l JOIN deliveries d ON d.id = l.message_id
- WHERE d.status > 2 AND d.timer_at IS NULL
+ WHERE d.status > 2 AND d.timer_at IS NULL AND l.kind IN ('reserve', 'charge', 'release')
  GROUP BY l.message_id HAVING sum(CASE l.kind WHEN 'reserve' THEN l.amount ELSE -l.amount END) <> 0
 
 -- name: fsck_orphans

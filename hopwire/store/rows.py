@@ -5,7 +5,18 @@ from typing import NamedTuple
 
 import msgspec
 
-from hopwire.delivery import IN_FLIGHT, Charge, Delivery, PartState, Release, Reported, Rung, Submit
+from hopwire.delivery import (
+    IN_FLIGHT,
+    Charge,
+    Commission,
+    Cost,
+    Delivery,
+    PartState,
+    Release,
+    Reported,
+    Rung,
+    Submit,
+)
 from hopwire.model import (
     Account,
     Fault,
@@ -36,6 +47,8 @@ class Order(NamedTuple):
     request: SendRequest
     delivery: Delivery
     accepted_at: int
+    key_id: int = 0  # by which it was asked for; 0: by a password
+    client_key: str = ""  # that the client gave to this request, so that it can be made again; "": none
 
     @property
     def price(self) -> int:
@@ -129,11 +142,12 @@ def plain_id(provider_id: str) -> str:
 
 
 def message_row(message_id: int, order: Order) -> Row:
-    account, request, delivery, at = order
+    account, request, delivery, at, *_ = order
     send_at = delivery.due_at if delivery.due_at is not None else at
     return (
         message_id, account.id, at, send_at, request.recipient, int(account.transactional),
         request.sms_sender, _text(request.sms), request.viber_sender, _text(request.viber),
+        ",".join(request.via),
     )  # fmt: skip
 
 
@@ -182,9 +196,12 @@ def receipt_row(r: KeptReceipt, raw: str, message_id: int | None) -> Row:
     return (*r[1:8], _encode(r.also).decode() if r.also else "[]", plain(raw), message_id)
 
 
-def ledger_row(at: int, message_id: int, account_id: int, action: Charge | Release) -> Row:
-    kind = "charge" if isinstance(action, Charge) else "release"
-    return at, account_id, kind, action.amount, message_id, action.step
+def movement_row(at: int, one: Kept, account_id: int, action: Charge | Release | Commission | Cost) -> Row:
+    """What an action moves on the account; a commission is earned by another account than the message's."""
+    kind = type(action).__name__.lower()
+    connector = one.delivery.rungs[action.step].plan.connector
+    other = one.account_id if account_id != one.account_id else None
+    return at, account_id, kind, action.amount, one.id, action.step, connector, other, ""
 
 
 # ---- out of rows
@@ -197,7 +214,7 @@ def kept_by_id(rows: Iterable[Row]) -> dict[int, Kept]:
 
 def handover(one: Kept, message: Row, submit: Submit, installation: str) -> Handover:
     """The part that is to be submitted."""
-    _, transactional, sms_sender, sms, viber_sender, viber = message
+    _, transactional, sms_sender, sms, viber_sender, viber, via = message
     rung = one.delivery.rungs[submit.step]
     viber_step = rung.plan.channel == "viber"
     content = _decode_viber.decode(viber) if viber_step else _decode_sms.decode(sms)
@@ -216,6 +233,7 @@ def handover(one: Kept, message: Row, submit: Submit, installation: str) -> Hand
         report=rung.plan.reports_on(submit.part),
         template=rung.plan.template,
         installation=installation,
+        via=tuple(filter(None, via.split(","))),
     )
 
 

@@ -11,8 +11,10 @@ CREATE TABLE meta (
 );
 
 -- "message_id": the highest id given out in blocks. "directory": raised by every change to accounts, keys,
--- sender names, prices and templates, so that processes know when what they remember is old. "probe": written to
--- find out whether the store can be. "incoming": its row is held by whoever joins parts of incoming messages.
+-- sender names, prices, routes and templates, so that processes know when what they remember is old. "probe":
+-- written to find out whether the store can be. "incoming": its row is held by whoever joins parts of incoming
+-- messages; "audit": by whoever adds to the audit. "texts", "numbers": the messages up to which their texts, their
+-- numbers are forgotten.
 CREATE TABLE counters (
     name  TEXT PRIMARY KEY,
     value BIGINT NOT NULL
@@ -22,7 +24,7 @@ CREATE TABLE accounts (
     id            {serial},
     login         TEXT NOT NULL UNIQUE,
     password_hash TEXT NOT NULL,      -- argon2id
-    balance       BIGINT NOT NULL,    -- top-ups less charges; equals the ledger's sum of both
+    balance       BIGINT NOT NULL,    -- what is owned; equals the ledger's sum
     reserved      BIGINT NOT NULL,    -- of it, what accepted messages may still cost
     credit_limit  BIGINT NOT NULL,
     currency      TEXT NOT NULL,
@@ -31,14 +33,31 @@ CREATE TABLE accounts (
     any_sender    SMALLINT NOT NULL,
     transactional SMALLINT NOT NULL,
     charge_sms_on TEXT NOT NULL,
-    active        SMALLINT NOT NULL,
-    created_at    BIGINT NOT NULL
+    status        SMALLINT NOT NULL,  -- model.AccountStatus
+    created_at    BIGINT NOT NULL,
+    parent_id     BIGINT,             -- the reseller whose sub-account it is
+    customer      TEXT NOT NULL DEFAULT '',
+    contact       TEXT NOT NULL DEFAULT '',
+    language      TEXT NOT NULL DEFAULT 'uk',
+    api           SMALLINT NOT NULL DEFAULT 1,
+    plan          TEXT NOT NULL DEFAULT '',    -- whose prices it pays where it has none of its own
+    limits        TEXT NOT NULL DEFAULT '{}',  -- model.Limits as JSON
+    low_balance   BIGINT,             -- below it a notice is given
+    api_password  TEXT NOT NULL DEFAULT '',    -- argon2id; with one, the API takes it and not the other
+    totp          TEXT NOT NULL DEFAULT '',    -- the seed of the second factor, sealed
+    totp_step     BIGINT NOT NULL DEFAULT 0    -- of the last code that was used: none is used twice
 );
+CREATE INDEX accounts_parent ON accounts (parent_id) WHERE parent_id IS NOT NULL;
 
-CREATE TABLE sender_names (
+CREATE TABLE senders (
     account_id BIGINT NOT NULL,
     name       TEXT NOT NULL,
-    PRIMARY KEY (account_id, name)
+    channel    TEXT NOT NULL,         -- '': every one
+    connector  TEXT NOT NULL,         -- '': every one
+    state      TEXT NOT NULL,         -- 'requested', 'approved' or 'refused'
+    note       TEXT NOT NULL,
+    changed_at BIGINT NOT NULL,
+    PRIMARY KEY (account_id, name, channel, connector)
 );
 
 CREATE TABLE api_keys (
@@ -48,13 +67,33 @@ CREATE TABLE api_keys (
     prefix     TEXT NOT NULL,
     name       TEXT NOT NULL,
     created_at BIGINT NOT NULL,
-    revoked_at BIGINT
+    revoked_at BIGINT,
+    scopes     TEXT NOT NULL DEFAULT 'balance,read,send',
+    addresses  TEXT NOT NULL DEFAULT '',  -- networks it may be used from, separated by commas; '': any
+    post_only  SMALLINT NOT NULL DEFAULT 0,  -- not taken from a URL
+    expires_at BIGINT,
+    used_at    BIGINT,                -- to the minute
+    in_url_at  BIGINT,                -- when it was last seen in a URL, to the minute
+    replaces   BIGINT                 -- the key that it was made to replace
 );
 
-CREATE TABLE prices (
+-- What a part costs: whom, and us. `list` is '' (everyone), 'plan:NAME', 'account:ID', or 'connector:NAME' for what
+-- we pay ourselves. The youngest row that is valid counts.
+CREATE TABLE tariffs (
+    list       TEXT NOT NULL,
+    channel    TEXT NOT NULL,
+    type       TEXT NOT NULL,         -- '' (both), 'promotional' or 'transactional'
+    prefix     TEXT NOT NULL,         -- of the E.164 digits; the longest one counts
+    valid_from BIGINT NOT NULL,
+    price      BIGINT NOT NULL,       -- of one part
+    PRIMARY KEY (list, channel, type, prefix, valid_from)
+);
+
+-- Routes that the operator has entered; for the same channel and prefix they stand before those of the settings.
+CREATE TABLE routes (
     channel TEXT NOT NULL,
-    prefix  TEXT NOT NULL,            -- of the E.164 digits; the longest one counts
-    price   BIGINT NOT NULL,          -- of one part
+    prefix  TEXT NOT NULL,            -- of the E.164 digits, or a country (ISO 3166)
+    route   TEXT NOT NULL,            -- model.Route as JSON
     PRIMARY KEY (channel, prefix)
 );
 
@@ -68,7 +107,8 @@ CREATE TABLE messages (
     sms_sender    TEXT NOT NULL,
     sms           TEXT,               -- the content, as JSON of one of the kinds in model.py
     viber_sender  TEXT NOT NULL,
-    viber         TEXT
+    viber         TEXT,
+    via           TEXT NOT NULL DEFAULT ''  -- gateways it has come through, separated by commas
 );
 
 CREATE TABLE deliveries (
@@ -144,20 +184,25 @@ CREATE TABLE no_account (
 );
 CREATE INDEX no_account_until ON no_account (until);
 
--- Every movement of money, only ever added to. balance = sum(topup) - sum(charge);
--- reserved = sum(reserve) - sum(charge) - sum(release). Amounts are positive, but for a correcting top-up.
+-- Every movement of money, only ever added to. A row is a double entry: its kind names the book that the amount
+-- leaves and the book that it enters (money.BOOKS). Amounts are positive, but for corrections.
 CREATE TABLE ledger (
     id         {serial},
     at         BIGINT NOT NULL,
     account_id BIGINT NOT NULL,
-    kind       TEXT NOT NULL CHECK (kind IN ('topup', 'reserve', 'charge', 'release')),
+    kind       TEXT NOT NULL CHECK (kind IN ('topup', 'adjustment', 'transfer', 'reserve', 'charge', 'release',
+                                             'refund', 'commission', 'cost')),
     amount     BIGINT NOT NULL,
     message_id BIGINT,
     step       SMALLINT,
+    connector  TEXT NOT NULL DEFAULT '',  -- that carried what is charged, or costs
+    other_id   BIGINT,                -- the other account, of a transfer and a commission
     note       TEXT NOT NULL DEFAULT ''
 );
--- At most one reservation, charge and release for a step of a message: the database holds it, too.
-CREATE UNIQUE INDEX ledger_once ON ledger (message_id, step, kind) WHERE message_id IS NOT NULL;
+-- At most one of each kind for a step of a message: the database holds it, too.
+CREATE UNIQUE INDEX ledger_once ON ledger (message_id, step, kind, account_id) WHERE message_id IS NOT NULL;
+-- Statements and reports: what has moved a balance, or cost us.
+CREATE INDEX ledger_moved ON ledger (account_id, at, id) WHERE kind NOT IN ('reserve', 'release');
 
 -- Numbers and short codes of ours, without a plus: what comes to one belongs to the account.
 CREATE TABLE numbers (
@@ -194,7 +239,8 @@ CREATE TABLE inbox (
 );
 CREATE INDEX inbox_account ON inbox (account_id, id);
 
--- Who has asked an account for no more messages. Acceptance asks by the number alone: one look for each order.
+-- Who has asked an account for no more messages; account 0 is all of them. Acceptance asks by the number alone: one
+-- look for each order.
 CREATE TABLE stop_list (
     account_id BIGINT NOT NULL,
     number     TEXT NOT NULL,
@@ -231,5 +277,79 @@ CREATE TABLE templates (
     PRIMARY KEY (id, sender, language)
 );
 
-INSERT INTO counters (name, value) VALUES ('message_id', 0), ('directory', 0), ('probe', 0), ('incoming', 0);
-INSERT INTO meta (name, value) VALUES ('schema_version', '4');
+-- How many messages an account has sent in a period: as a whole, by a key, to a number, to a block of 1,000 numbers.
+-- Counted only where there is a limit.
+CREATE TABLE usage (
+    account_id BIGINT NOT NULL,
+    scope      TEXT NOT NULL,         -- 'account/day', 'number/day:380…'
+    period     BIGINT NOT NULL,       -- when it began
+    n          BIGINT NOT NULL,       -- messages, or money
+    PRIMARY KEY (account_id, scope, period)
+);
+CREATE INDEX usage_period ON usage (period);
+
+-- What was sent just now, of accounts that are watched for duplicates or for suspicious sequences.
+CREATE TABLE recent (
+    account_id BIGINT NOT NULL,
+    number     TEXT NOT NULL,
+    digest     TEXT NOT NULL,         -- of the contents
+    at         BIGINT NOT NULL,
+    message_id BIGINT NOT NULL,
+    PRIMARY KEY (account_id, number, digest)
+);
+CREATE INDEX recent_at ON recent (at);
+
+-- What was answered to a request that named a key of its own: the same key is answered the same.
+CREATE TABLE answered (
+    account_id  BIGINT NOT NULL,
+    key         TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,        -- of the request
+    message_id  BIGINT NOT NULL,
+    parts       SMALLINT NOT NULL,
+    at          BIGINT NOT NULL,
+    PRIMARY KEY (account_id, key)
+);
+CREATE INDEX answered_at ON answered (at);
+
+-- Messages that wait for the operator's decision.
+CREATE TABLE holds (
+    message_id {key},
+    account_id BIGINT NOT NULL,
+    at         BIGINT NOT NULL,
+    reason     TEXT NOT NULL
+);
+
+-- What an operator or a customer should know, said once for each period.
+CREATE TABLE notices (
+    id         {serial},
+    at         BIGINT NOT NULL,
+    account_id BIGINT NOT NULL,
+    kind       TEXT NOT NULL,
+    period     TEXT NOT NULL,
+    detail     TEXT NOT NULL,
+    UNIQUE (account_id, kind, period)
+);
+
+-- Who has changed what, only ever added to. Each row is chained to the one before it.
+CREATE TABLE audit (
+    id      {serial},
+    at      BIGINT NOT NULL,
+    actor   TEXT NOT NULL,
+    origin  TEXT NOT NULL,            -- from where
+    action  TEXT NOT NULL,
+    object  TEXT NOT NULL,
+    before  TEXT NOT NULL,            -- JSON, without secrets
+    after   TEXT NOT NULL,
+    digest  TEXT NOT NULL             -- SHA-256 of the digest before it and of this row
+);
+
+-- Messages that had not ended when their texts or numbers were to be forgotten: looked at again.
+CREATE TABLE not_forgotten (
+    what       TEXT NOT NULL,         -- 'texts' or 'numbers'
+    message_id BIGINT NOT NULL,
+    PRIMARY KEY (what, message_id)
+);
+
+INSERT INTO counters (name, value) VALUES ('message_id', 0), ('directory', 0), ('probe', 0), ('incoming', 0),
+    ('audit', 0), ('texts', 0), ('numbers', 0);
+INSERT INTO meta (name, value) VALUES ('schema_version', '5');

@@ -110,7 +110,8 @@ class HttpPhp:
 
     async def _price(self, call: Call, account: Account) -> Answer:
         number = request.recipient(call, account)
-        return {"price": money.text(self._admission.price(number.digits)), "currency": account.currency}
+        price = self._admission.price(account, number.digits, number.country, now_ms())
+        return {"price": money.text(price), "currency": account.currency}
 
     async def _balance(self, call: Call, account: Account) -> Answer:
         return {"balance": money.text(await self._admission.spendable(account))}

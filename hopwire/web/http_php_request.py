@@ -30,8 +30,8 @@ from hopwire.model import (
 from hopwire.web import forms, php
 
 Fields = Mapping[bytes, bytes]
-Count = Callable[[str, SmsContent], int]
-"""Into how many SMS parts a content falls on its way to a number."""
+Count = Callable[[str, SmsContent, str], int]
+"""Into how many SMS parts a content falls on its way to a number of a country."""
 Fits = Callable[[SmsContent], None]
 """Raises `TextTooLong`."""
 
@@ -114,7 +114,7 @@ def send_request(call: Call, account: Account, now_ms: int, max_parts: int, coun
     number = recipient(call, account)
 
     def fits(content: SmsContent) -> None:
-        if count(number.digits, content) > max_parts:
+        if count(number.digits, content, number.country) > max_parts:
             raise errors.TextTooLong
 
     text = _message(fields, fits) if with_sms else ""
@@ -132,6 +132,7 @@ def send_request(call: Call, account: Account, now_ms: int, max_parts: int, coun
         viber_sender=viber.sender if viber else "",
         viber_lifetime_s=viber.lifetime_s if viber else 86_400,
         send_at=_send_at(fields, ZoneInfo(account.time_zone), now_ms),
+        country=number.country,
     )
 
 

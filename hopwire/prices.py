@@ -1,0 +1,94 @@
+"""What a part costs: price lists, and which of their rows counts.
+
+Rule 1: an account's own list stands before its plan's, and that before everyone's; in a list a row for the
+message's type stands before one for both; then the longest prefix wins, and of its rows the youngest that is
+valid.
+Rule 2: a reseller sells at his own price at least: what his sub-account pays less is raised to it.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from hopwire.model import Account, Price
+from hopwire.prefixes import NONE, Prefixes
+
+PROMOTIONAL, TRANSACTIONAL = "promotional", "transactional"
+TYPES = ("", PROMOTIONAL, TRANSACTIONAL)
+CHANNELS = ("sms", "viber")
+NEVER = 2**62
+
+
+class Charge(NamedTuple):
+    """What a part costs an account."""
+
+    price: int
+    commission: int = 0  # of it, the reseller's
+
+
+class PriceLists:
+    """The rows that are valid at one moment, ready to be asked."""
+
+    def __init__(self, prices: Iterable[Price] = (), now: int = 0) -> None:
+        self.until = NEVER  # when a row begins to count that does not yet
+        found: dict[tuple[str, str, str], dict[str, Price]] = {}
+        for one in prices:
+            if one.valid_from > now:
+                self.until = min(self.until, one.valid_from)
+                continue
+            rows = found.setdefault((one.list, one.channel, one.type), {})
+            if one.prefix not in rows or rows[one.prefix].valid_from < one.valid_from:
+                rows[one.prefix] = one
+        self._tables: Mapping[tuple[str, str, str], Prefixes[int]] = {
+            which: Prefixes({prefix: one.price for prefix, one in rows.items()})
+            for which, rows in found.items()
+        }
+
+    def charge(self, account: Account, channel: str, type: str, digits: str) -> Charge | None:
+        """What a part to this number costs the account; None: it has no price."""
+        price = self._first(_lists(account.id, account.plan), channel, type, digits)
+        if account.parent_id is None or price is None:
+            return None if price is None else Charge(price)
+        return self._resold(account, price, channel, type, digits)
+
+    def cost(self, connector: str, channel: str, type: str, digits: str) -> int:
+        """What a part to this number costs us over the connector; 0 where that is not known."""
+        return self._first((f"connector:{connector}",), channel, type, digits) or 0
+
+    def _resold(self, account: Account, price: int, channel: str, type: str, digits: str) -> Charge | None:
+        wholesale = self._first(_lists(account.parent_id, account.parent_plan), channel, type, digits)
+        if wholesale is None:
+            return None
+        price = max(price, wholesale)
+        return Charge(price, price - wholesale)
+
+    def _first(self, lists: Iterable[str], channel: str, type: str, digits: str) -> int | None:
+        tables = self._tables
+        for one in lists:
+            for kind in (type, ""):
+                table = tables.get((one, channel, kind), NONE)
+                if (price := table.longest(digits)) is not None:
+                    return price
+        return None
+
+
+def _lists(account_id: int | None, plan: str) -> tuple[str, ...]:
+    own = f"account:{account_id}"
+    return (own, f"plan:{plan}", "") if plan else (own, "")
+
+
+class Change(NamedTuple):
+    """What an import does to one row of a list."""
+
+    row: Price
+    before: int | None  # None: the row is new
+    after: int | None  # None: the row goes
+
+
+def changes(now: Iterable[Price], then: Iterable[Price], *, replace: Iterable[str] = ()) -> list[Change]:
+    """What makes `then` out of what there is now; of the lists to `replace`, rows that are not named go."""
+    replaced = set(replace)
+    old = {one._replace(price=0): one.price for one in now}
+    new = {one._replace(price=0): one.price for one in then}
+    made = [Change(row, old.get(row), price) for row, price in new.items() if old.get(row) != price]
+    gone = [Change(row, price, None) for row, price in old.items() if row.list in replaced and row not in new]
+    return sorted([*made, *gone], key=lambda one: one.row)

@@ -1,0 +1,157 @@
+"""Money that moves by hand: top-ups, corrections, transfers, refunds; statements and reports.
+
+What messages move is in `Store`. Every movement is a row of the ledger, never changed.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from typing import NamedTuple
+
+from hopwire import money
+from hopwire.errors import NotEnoughMoney
+from hopwire.store.audit import Audited
+from hopwire.store.engine import Row, Tx
+
+
+class Movement(NamedTuple):
+    """A row of an account's statement. Money is added where the amount is positive."""
+
+    id: int
+    at: int
+    kind: str
+    amount: int
+    message_id: int | None
+    step: int | None
+    connector: str
+    other_id: int | None
+    note: str
+
+
+class Margin(NamedTuple):
+    """What a connector has brought from an account, and what it cost us."""
+
+    account_id: int
+    connector: str
+    parts: int  # charges
+    charged: int
+    commission: int
+    refunded: int
+    cost: int
+
+
+class Refund(NamedTuple):
+    """What was given back of a message."""
+
+    account_id: int
+    amount: int
+
+
+class Ledger(Audited):
+    remembered = False
+
+    # ---- movements
+
+    async def top_up(self, account_id: int, amount: int, note: str, now: int) -> int:
+        """Add to the balance (or take from it, when negative); what can be spent after that.
+
+        Raises NotEnoughMoney when more would be taken than can be spent.
+        """
+        return await self._move("topup", account_id, amount, note, now)
+
+    async def adjust(self, account_id: int, amount: int, note: str, now: int) -> int:
+        """Correct the balance; what can be spent after that. As `top_up`, but nobody has paid."""
+        return await self._move("adjustment", account_id, amount, note, now)
+
+    async def _move(self, kind: str, account_id: int, amount: int, note: str, now: int) -> int:
+        def work(tx: Tx) -> int:
+            left = _put(tx, kind, account_id, amount, note, now)
+            self._note(tx, kind, f"account {account_id}", {}, {"amount": money.text(amount), "note": note})
+            return left
+
+        return await self.engine.write(work)
+
+    async def transfer(self, giver_id: int, taker_id: int, amount: int, note: str, now: int) -> int:
+        """Move money from one account to another; what the giver can spend after that.
+
+        Raises NotEnoughMoney when that would be less than nothing.
+        """
+
+        def work(tx: Tx) -> int:
+            tx.all("lock_funds", ids=sorted((giver_id, taker_id)))
+            left = _put(tx, "transfer", giver_id, -amount, note, now, taker_id)
+            _put(tx, "transfer", taker_id, amount, note, now, giver_id)
+            told = {"amount": money.text(amount), "to": f"account {taker_id}", "note": note}
+            self._note(tx, "transfer", f"account {giver_id}", {}, told)
+            return left
+
+        return await self.engine.write(work)
+
+    async def refund(self, message_id: int, note: str, now: int) -> list[Refund]:
+        """Give back what a message has cost, all of its steps, once; what went to whom.
+
+        A reseller gives back what it has earned by it. Empty: it has cost nothing, or was given back before.
+        Raises NotEnoughMoney when the reseller cannot.
+        """
+
+        def work(tx: Tx) -> list[Refund]:
+            tx.all("load_deliveries", ids=[message_id])  # so that it is given back once
+            earned = tx.all("earned_by", message_id=message_id)
+            tx.all("lock_funds", ids=sorted({account_id for account_id, *_ in earned}))
+            back = []
+            for account_id, kind, amount, step in earned:
+                given = amount if kind == "charge" else -amount
+                _put(tx, "refund", account_id, given, note, now, None, message_id, step)
+                back.append(Refund(account_id, given))
+            if back:
+                told = {f"account {one.account_id}": money.text(one.amount) for one in back}
+                self._note(tx, "refund", f"message {message_id}", {}, {**told, "note": note})
+            return back
+
+        return await self.engine.write(work)
+
+    # ---- statements and reports
+
+    async def balance_at(self, account_id: int, at: int) -> int:
+        """What the account owned just before that moment."""
+        rows = await self.engine.read(lambda tx: tx.all("balance_at", account_id=account_id, at=at))
+        amount: int = rows[0][0]
+        return amount
+
+    async def movements(self, account_id: int, since: int, until: int) -> AsyncIterator[Movement]:
+        """What has moved the balance from `since` to before `until`, in its order."""
+        at, last = since, 0
+        while rows := await self.engine.read(_page(account_id, at, last, until)):
+            for row in rows:
+                yield Movement._make(row)
+            at, last = rows[-1][1], rows[-1][0]
+
+    async def margins(self, since: int, until: int) -> list[Margin]:
+        """What each connector has brought and cost, by account, from `since` to before `until`."""
+        rows = await self.engine.read(lambda tx: tx.all("margins", since=since, until=until))
+        return [Margin._make(row) for row in rows]
+
+
+def _page(account_id: int, at: int, last: int, until: int) -> Callable[[Tx], list[Row]]:
+    return lambda tx: tx.all("movements", account_id=account_id, at=at, last=last, until=until, n=1000)
+
+
+def _put(
+    tx: Tx,
+    kind: str,
+    account_id: int,
+    amount: int,
+    note: str,
+    now: int,
+    other_id: int | None = None,
+    message_id: int | None = None,
+    step: int | None = None,
+) -> int:
+    """Enter a movement and move the balance; what can be spent after that.
+
+    Raises NotEnoughMoney where more is taken than can be spent.
+    """
+    tx.run("add_to_balance", id=account_id, amount=amount)
+    tx.many("create_movement", [(now, account_id, kind, amount, message_id, step, "", other_id, note)])
+    left: int = tx.all("spendable", id=account_id)[0][0]
+    if amount < 0 and left < 0:
+        raise NotEnoughMoney
+    return left
