@@ -71,6 +71,22 @@ class PriceLists:
         return None
 
 
+def candidates(
+    prices: Iterable[Price], account: Account, channel: str, type: str, digits: str, now: int
+) -> list[Price]:
+    """The rows that say something of this number, the one that counts first."""
+    lists = _lists(account.id, account.plan)
+    said = [
+        one
+        for one in prices
+        if (one.channel, one.list in lists, one.type in (type, "")) == (channel, True, True)
+        and digits.startswith(one.prefix)
+        and one.valid_from <= now
+    ]
+    order = lambda one: (lists.index(one.list), one.type != type, -len(one.prefix), -one.valid_from)  # noqa: E731
+    return sorted(said, key=order)
+
+
 def _lists(account_id: int | None, plan: str) -> tuple[str, ...]:
     own = f"account:{account_id}"
     return (own, f"plan:{plan}", "") if plan else (own, "")

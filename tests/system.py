@@ -25,6 +25,7 @@ ROOT = Path(__file__).parent.parent
 PATIENCE_S = 60
 BROKEN_OFF = (OSError, HTTPException)  # a request that got no reply
 LONG_TEXT = "A text that needs three parts. " * 12
+PASSWORD = "correct horse battery"
 TABLE = [f"{n:02}" for n in range(1, 13)]
 
 T = TypeVar("T")
@@ -71,6 +72,32 @@ def run(
         env=environment(env),
         cwd=cwd,
     )
+
+
+class Operator:
+    """Runs commands on one store."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.folder = folder
+        self.env = {
+            "HOPWIRE__STORE__URL": url,
+            "HOPWIRE__STORE__SECRET_FILE": str(folder / "secret"),
+            "HOPWIRE_PASSWORD": PASSWORD,
+        }
+
+    def does(self, *arguments: str) -> list[dict[str, Any]]:
+        """Run a command that must succeed; the JSON lines it prints."""
+        ended = run(*arguments, "--json", env=self.env, cwd=self.folder)
+        assert ended.returncode == 0, ended.stderr
+        return [json.loads(line) for line in ended.stdout.splitlines()]
+
+    def fails(self, *arguments: str) -> tuple[int, str]:
+        """Run a command that must not succeed; its exit code and the line it says."""
+        ended = run(*arguments, env=self.env, cwd=self.folder)
+        assert ended.returncode != 0
+        assert not ended.stdout
+        assert "Traceback" not in ended.stderr
+        return ended.returncode, ended.stderr.strip()
 
 
 def titles(parent: int) -> dict[str, int]:

@@ -14,7 +14,7 @@ FLOORS = [
     {"sms"},  # the cores stand on one another, too: a plan counts parts, and a part may be a WAP push
     {"routing", "inbox", "timeline"},
     {"store", "channels", "simulators", "logs", "fetch"},
-    {"admission", "worker", "webhooks", "credentials"},
+    {"admission", "worker", "webhooks", "credentials", "accounts"},
     {"web", "cli"},
     {"app"},
 ]

@@ -7,15 +7,21 @@ import sys
 
 from hopwire import __version__
 from hopwire.cli import (
+    account,
+    account_files,
+    audit,
     client,
     connector,
     connector_setup,
     connector_trace,
     inbox,
+    ledger,
     message,
     number,
     operator,
+    price,
     run,
+    sender,
     settings,
     sms,
     template,
@@ -25,7 +31,11 @@ from hopwire.cli.console import AsJson, CommandError, emit, new_commands, say
 app = new_commands("Hopwire: a messaging gateway. Viber first, SMS when Viber cannot.", add_completion=False)
 app.add_typer(settings.commands, name="config")
 app.add_typer(client.commands)
+account.commands.command("export")(account_files.export)
+account.commands.command("import")(account_files.import_)
+app.add_typer(account.commands, name="account")
 app.add_typer(operator.commands)
+app.add_typer(ledger.commands)
 app.add_typer(run.commands)
 for command in (connector_setup.add, connector_setup.test, connector_trace.trace):
     connector.commands.command()(command)
@@ -36,9 +46,11 @@ app.add_typer(number.commands, name="number")
 app.add_typer(inbox.stoplist, name="stoplist")
 app.add_typer(sms.commands, name="sms")
 app.add_typer(template.commands, name="template")
-operator.account.add_typer(inbox.number, name="number")
-client.price.command("set")(operator.set_price)
-client.price.command("list")(operator.list_prices)
+account.commands.add_typer(inbox.number, name="number")
+for one in price.COMMANDS:
+    client.price.command(one.__name__.removesuffix("_"))(one)
+app.add_typer(sender.commands, name="sender")
+app.add_typer(audit.commands, name="audit")
 
 
 @app.command()

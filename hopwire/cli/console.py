@@ -3,10 +3,11 @@
 Rule: data goes to stdout, everything else to stderr; nothing is coloured, so NO_COLOR is always kept.
 """
 
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -49,6 +50,15 @@ class CommandError(Exception):
     def __init__(self, ending: Ending, text: str) -> None:
         super().__init__(text)
         self.ending = ending
+
+
+@contextlib.contextmanager
+def usage(told: str = "") -> Iterator[None]:
+    """A ValueError ends the command as a mistake in its line, with its own words or these."""
+    try:
+        yield
+    except ValueError as error:
+        raise CommandError(Ending.USAGE, told or str(error)) from None
 
 
 def new_commands(help: str | None = None, **more: Any) -> typer.Typer:

@@ -1,10 +1,8 @@
-"""The operator's commands: accounts, keys, prices, top-ups, the database. They work on the store directly."""
+"""The operator's commands work on the store directly: keys, the database, and what all of them share."""
 
 import asyncio
 import contextlib
-import os
-import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -31,117 +29,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 commands = new_commands()
-account = new_commands("Accounts: who may send.")
 key = new_commands("API keys of accounts.")
 db = new_commands("The database.")
-commands.add_typer(account, name="account")
 commands.add_typer(key, name="key")
 commands.add_typer(db, name="db")
 
 Login = Annotated[str, typer.Argument(help="Login of the account.")]
-
-
-# ---- accounts
-
-
-@account.command("create")
-def create_account(
-    login: Login,
-    country: Annotated[str, typer.Option(help="Home country, ISO 3166, for numbers without one.")] = "UA",
-    time_zone: Annotated[str, typer.Option(help="IANA name, for dates without an offset.")] = "Europe/Kyiv",
-    currency: Annotated[str, typer.Option(help="ISO 4217.")] = "UAH",
-    credit: Annotated[str, typer.Option(help="How far below zero the balance may go.")] = "0",
-    sender: Annotated[
-        list[str] | None,
-        typer.Option(help="A sender name it may use; may be given again. Without any: every name."),
-    ] = None,
-    promotional: Annotated[
-        bool, typer.Option("--promotional", help="No SMS to a user who blocked the business on Viber.")
-    ] = False,
-    charge_delivered: Annotated[
-        bool, typer.Option("--charge-delivered", help="Charge an SMS when delivered, not when taken.")
-    ] = False,
-    config: ConfigFile = None,
-    as_json: AsJson = False,
-) -> None:
-    """Create an account. The password comes from HOPWIRE_PASSWORD or, without it, from standard input.
-
-    A password has 10 characters at least.
-    """
-    from hopwire.admission import now_ms
-    from hopwire.credentials import hash_password, plain_login
-
-    login = plain_login(login)
-    _check_names(login, sender or ())
-    _check_place(country, time_zone, currency)
-    try:
-        hashed = hash_password(_read_password())
-    except ValueError as error:
-        raise CommandError(Ending.USAGE, str(error)) from None
-    limit = millionths(credit)
-
-    async def work(directory: "Directory") -> int | None:
-        return await directory.create_account(
-            login,
-            hashed,
-            now_ms(),
-            home_country=country,
-            time_zone=time_zone,
-            currency=currency,
-            credit_limit=limit,
-            any_sender=not sender,
-            sender_names=sender or (),
-            transactional=not promotional,
-            charge_sms_on="delivered" if charge_delivered else "taken",
-        )
-
-    account_id = in_directory(read_config(config), work, create=True)
-    if account_id is None:
-        raise CommandError(Ending.FAILURE, "there is already an account with this login")
-    emit({"id": account_id, "login": login}, as_json)
-
-
-@account.command("list")
-def list_accounts(config: ConfigFile = None, as_json: AsJson = False) -> None:
-    """List the accounts with their money."""
-    from hopwire import money
-
-    rows = [
-        {
-            "id": one.id,
-            "login": one.login,
-            "balance": money.text(one.balance),
-            "reserved": money.text(one.reserved),
-            "credit": money.text(one.credit_limit),
-            "currency": one.currency,
-            "country": one.home_country,
-        }
-        for one in in_directory(read_config(config), lambda d: d.accounts())
-    ]
-    emit_rows(rows, as_json)
-
-
-@commands.command(context_settings={"ignore_unknown_options": True})  # -50 is no option
-def topup(
-    login: Login,
-    amount: Annotated[str, typer.Argument(help="Money in the account's currency; negative takes it back.")],
-    note: Annotated[str, typer.Option(help="Kept in the ledger.")] = "",
-    config: ConfigFile = None,
-    as_json: AsJson = False,
-) -> None:
-    """Add money to an account; prints what it can spend."""
-    from hopwire import money
-    from hopwire.admission import now_ms
-    from hopwire.store.ledger import Ledger
-
-    added = millionths(amount)
-
-    async def work(directory: "Directory") -> tuple[int, str]:
-        one = await find_account(directory, login)
-        return await Ledger(directory.engine, actor()).top_up(one.id, added, note, now_ms()), one.currency
-
-    spendable, currency = in_directory(read_config(config), work)
-    emit({"login": login, "spendable": money.text(spendable), "currency": currency}, as_json)
 
 
 # ---- keys
@@ -201,49 +94,6 @@ def revoke_key(
     if not in_directory(read_config(config), lambda d: d.revoke_key(key_id, now_ms())):
         raise CommandError(Ending.NOT_FOUND, "there is no such key that could be revoked")
     emit({"id": key_id, "revoked": True}, as_json)
-
-
-# ---- prices
-
-
-def set_price(
-    prefix: Annotated[
-        str, typer.Argument(help='First digits of the numbers, such as 380; "" is every number.')
-    ],
-    amount: Annotated[str, typer.Argument(help="Price of one part, in the accounts' currency.")],
-    channel: Annotated[str, typer.Option(help="sms or viber.")] = "sms",
-    type: Annotated[
-        str, typer.Option(help="transactional or promotional. Without it: for both, where there is no other.")
-    ] = "",
-    config: ConfigFile = None,
-    as_json: AsJson = False,
-) -> None:
-    """Set the price of a part to the numbers with this prefix."""
-    from hopwire.model import Price
-    from hopwire.store.prices import PriceBook
-
-    if channel not in ("sms", "viber"):
-        raise CommandError(Ending.USAGE, "--channel must be sms or viber")
-    if not (prefix.isascii() and prefix.isdigit() and len(prefix) <= 15) and prefix:
-        raise CommandError(Ending.USAGE, "PREFIX must be up to 15 digits")
-    price = millionths(amount)
-    if price < 0:
-        raise CommandError(Ending.USAGE, "AMOUNT must not be negative")
-    in_directory(
-        read_config(config), lambda d: PriceBook(d.engine, actor()).put([Price(channel, prefix, price, type)])
-    )
-    emit({"channel": channel, "prefix": prefix, "price": amount}, as_json)
-
-
-def list_prices(config: ConfigFile = None, as_json: AsJson = False) -> None:
-    """List the prices."""
-    from hopwire import money
-    from hopwire.store.prices import PriceBook
-
-    prices = in_directory(read_config(config), lambda d: PriceBook(d.engine).all())
-    emit_rows(
-        [{"channel": p.channel, "prefix": p.prefix, "price": money.text(p.price)} for p in prices], as_json
-    )
 
 
 # ---- the database
@@ -350,39 +200,3 @@ def millionths(amount: str) -> int:
         return money.parse(amount)
     except ValueError as error:
         raise CommandError(Ending.USAGE, str(error)) from None
-
-
-def _read_password() -> str:
-    password = os.environ.get("HOPWIRE_PASSWORD") or _ask_password()
-    if len(password) < 10:
-        raise CommandError(Ending.USAGE, "a password has at least 10 characters")
-    return password
-
-
-def _ask_password() -> str:
-    if sys.stdin.isatty():
-        from getpass import getpass
-
-        return getpass("Password for the account: ")
-    return sys.stdin.readline().rstrip("\r\n")
-
-
-def _check_names(login: str, senders: Sequence[str]) -> None:
-    if not (1 <= len(login) <= 64 and login.isprintable()):
-        raise CommandError(Ending.USAGE, "LOGIN must be 1 to 64 printable characters")
-    for name in senders:
-        if not (1 <= len(name) <= 28 and name.isprintable() and name == name.strip()):
-            raise CommandError(Ending.USAGE, "--sender must be 1 to 28 printable characters")
-
-
-def _check_place(country: str, time_zone: str, currency: str) -> None:
-    from zoneinfo import available_timezones
-
-    from phonenumbers import SUPPORTED_REGIONS
-
-    if country not in SUPPORTED_REGIONS:
-        raise CommandError(Ending.USAGE, "--country must be two capital letters of ISO 3166, such as UA")
-    if time_zone not in available_timezones():
-        raise CommandError(Ending.USAGE, "--time-zone must be an IANA name such as Europe/Kyiv")
-    if not (len(currency) == 3 and currency.isascii() and currency.isupper()):
-        raise CommandError(Ending.USAGE, "--currency must be three capital letters of ISO 4217")

@@ -1,14 +1,13 @@
 """Templates: texts that Viber has approved, registered by the operator."""
 
-import csv
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from hopwire.cli import tables
 from hopwire.cli.console import (
     AsJson,
     CommandError,
@@ -178,9 +177,7 @@ def _digits(typed: str) -> str:
 def export_templates(config: ConfigFile = None) -> None:
     """Print all templates as CSV, as `hopwire template import` reads it."""
     rows = [_row(one, as_json=True) for one in _in_book(config, lambda book: book.all())]
-    table = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
+    tables.write_rows(COLUMNS, rows)
 
 
 @commands.command("import")
@@ -196,7 +193,7 @@ def import_templates(
 
     Columns: id, sender, language, kind, text, and state, which is active where it is left out.
     """
-    new = {one.key: one for one in _templates(_read_file(file))}
+    new = {one.key: one for one in _templates(tables.read_file(file))}
 
     async def work(book: "TemplateBook") -> dict[str, int]:
         old = {one.key: one for one in await book.all()}
@@ -209,39 +206,24 @@ def import_templates(
     emit({**_in_book(config, work), "dry_run": dry_run}, as_json)
 
 
-def _read_file(file: str) -> str:
-    try:
-        return sys.stdin.read() if file == "-" else Path(file).read_text("utf-8-sig")
-    except OSError as error:
-        raise CommandError(Ending.NOT_FOUND, f"{file} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise CommandError(Ending.USAGE, f"{file} is not UTF-8") from None
-
-
 def _templates(text: str) -> "Iterator[Registered]":
-    """The templates of a CSV file, which a spreadsheet may have written with semicolons."""
-    head = text.partition("\n")[0]
-    table = csv.DictReader(StringIO(text, newline=""), delimiter=";" if ";" in head else ",", strict=True)
-    if not set(COLUMNS) - {"state"} <= set(table.fieldnames or ()):
-        raise CommandError(Ending.USAGE, f"the first line must name the columns {', '.join(COLUMNS)}")
+    """The templates of a CSV file; ends the command for the first row that is wrong."""
     known = set()
-    try:
-        for row in table:
+    for line, row in tables.read_rows(text, COLUMNS, ("state",)):
+        try:
             one = _template(row)
             if one.key in known:
                 raise ValueError("this id, sender and language were there before")
-            known.add(one.key)
-            yield one
-    except (ValueError, csv.Error) as error:
-        raise CommandError(Ending.USAGE, f"line {table.reader.line_num}: {error}") from None
+        except ValueError as error:
+            raise tables.wrong(line, str(error)) from None
+        known.add(one.key)
+        yield one
 
 
-def _template(row: dict[str, Any]) -> "Registered":
+def _template(row: dict[str, str]) -> "Registered":
     from hopwire.templates import Registered, check
 
-    if any(row[name] is None for name in COLUMNS if name in row):
-        raise ValueError("there are fewer columns than in the first line")
-    state = row.get("state") or "active"
+    state = row["state"] or "active"
     if state not in STATES:
         raise ValueError("the state must be active or paused")
     values = {name: row[name] for name in COLUMNS if name != "state"}

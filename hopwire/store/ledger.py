@@ -11,6 +11,8 @@ from hopwire.errors import NotEnoughMoney
 from hopwire.store.audit import Audited
 from hopwire.store.engine import Row, Tx
 
+PAGE = 1000
+
 
 class Movement(NamedTuple):
     """A row of an account's statement. Money is added where the amount is positive."""
@@ -31,7 +33,7 @@ class Margin(NamedTuple):
 
     account_id: int
     connector: str
-    parts: int  # charges
+    charges: int  # how many
     charged: int
     commission: int
     refunded: int
@@ -124,6 +126,13 @@ class Ledger(Audited):
                 yield Movement._make(row)
             at, last = rows[-1][1], rows[-1][0]
 
+    async def sums(self) -> dict[str, dict[str, int]]:
+        """Currency -> kind -> the sum of all entries of it."""
+        found: dict[str, dict[str, int]] = {}
+        for currency, kind, amount in await self.engine.read(lambda tx: tx.all("ledger_sums")):
+            found.setdefault(currency, {})[kind] = int(amount)
+        return found
+
     async def margins(self, since: int, until: int) -> list[Margin]:
         """What each connector has brought and cost, by account, from `since` to before `until`."""
         rows = await self.engine.read(lambda tx: tx.all("margins", since=since, until=until))
@@ -131,7 +140,7 @@ class Ledger(Audited):
 
 
 def _page(account_id: int, at: int, last: int, until: int) -> Callable[[Tx], list[Row]]:
-    return lambda tx: tx.all("movements", account_id=account_id, at=at, last=last, until=until, n=1000)
+    return lambda tx: tx.all("movements", account_id=account_id, at=at, last=last, until=until, n=PAGE)
 
 
 def _put(

@@ -190,6 +190,10 @@ SELECT account_id, connector, sum(CASE kind WHEN 'charge' THEN 1 ELSE 0 END),
    AND kind NOT IN ('reserve', 'release') AND message_id IS NOT NULL
  GROUP BY account_id, connector ORDER BY account_id, connector
 
+-- name: ledger_sums
+SELECT a.currency, l.kind, sum(l.amount) FROM ledger l JOIN accounts a ON a.id = l.account_id
+ GROUP BY a.currency, l.kind ORDER BY a.currency, l.kind
+
 -- name: resellers
 SELECT id, parent_id FROM accounts WHERE id {in ids} AND parent_id IS NOT NULL
 
