@@ -6,8 +6,8 @@ from decimal import Decimal, InvalidOperation
 UNIT = 1_000_000
 MOST = 10**9  # in whole units; sums of it stay far inside 64 bits
 
-# The ledger's books, in double entry: the one that an entry of a kind takes from, and the one that it adds to.
-# Two of them are the account's: what it can spend, and what is set aside for its messages; both are its balance.
+# The ledger's books, in double entry: the one that an entry of a kind takes from, and the one that it adds
+# to. Two are the account's: what it can spend, and what is set aside for its messages; both are its balance.
 AVAILABLE, RESERVED = "available", "reserved"
 BOOKS = {
     "topup": ("cash", AVAILABLE),

@@ -75,6 +75,7 @@ async def test_a_template_is_paused_and_resumed(book: TemplateBook) -> None:
 async def test_a_change_raises_the_version_by_which_processes_know_of_it(
     book: TemplateBook, directory: Directory, change: Callable[[TemplateBook], Awaitable[Any]]
 ) -> None:
+    await book.put([replace(UK, id="t1")])
     before = await directory.version()
     await change(book)
     assert await directory.version() == before + 1

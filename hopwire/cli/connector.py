@@ -11,6 +11,7 @@ from hopwire.cli.console import (
     CommandError,
     ConfigFile,
     Ending,
+    actor,
     emit,
     emit_rows,
     moment,
@@ -93,7 +94,7 @@ def _standing(settings: "Config") -> Standing:
     from hopwire.store.connectors import Connectors
 
     async def work(store: "Store") -> Standing:
-        connectors = Connectors(store.engine)
+        connectors = Connectors(store.engine, actor())
         told: dict[str, list[Told]] = defaultdict(list)
         for report in await connectors.states(now_ms() - FRESH_MS):
             told[report.connector].append(report)
@@ -147,7 +148,7 @@ def _pause(settings: "Config", name: str, paused: bool) -> None:
     from hopwire.store.connectors import Connectors
 
     async def work(store: "Store") -> None:
-        connectors = Connectors(store.engine)
+        connectors = Connectors(store.engine, actor())
         await (connectors.pause if paused else connectors.resume)(name, now_ms())
 
     named(settings, name)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hopwire.cli.connector import Name, named
-from hopwire.cli.console import CommandError, ConfigFile, Ending, read_config, say
+from hopwire.cli.console import CommandError, ConfigFile, Ending, actor, read_config, say
 from hopwire.cli.operator import in_store
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ async def _trace(store: "Store", name: str, file: Path, seconds: int, form: str,
     from hopwire.model import TraceOrder
     from hopwire.store.connectors import Connectors
 
-    connectors = Connectors(store.engine)
+    connectors = Connectors(store.engine, actor())
     order = TraceOrder(file=str(file), format=form, until=now_ms() + 1000 * seconds, texts=texts)
     await connectors.order_trace(name, order, now_ms())
     say(f"Tracing {name} for {seconds} s ...")

@@ -13,6 +13,7 @@ from hopwire.cli.console import (
     CommandError,
     ConfigFile,
     Ending,
+    actor,
     emit,
     emit_rows,
     new_commands,
@@ -132,7 +133,7 @@ def match(
     wanted, digits = _read(text), _digits(to) if to else ""
 
     async def work(store: "Store") -> dict[str, object]:
-        found = Templates(await TemplateBook(store.engine).all()).match(sender, wanted)
+        found = Templates(await TemplateBook(store.engine, actor()).all()).match(sender, wanted)
         if found is None:
             raise CommandError(Ending.NOT_FOUND, "the text is an instance of no template of this sender")
         told = _match_row(found, as_json)
@@ -238,7 +239,7 @@ def _template(row: dict[str, str]) -> "Registered":
 def _in_book(config: Path | None, work: "Callable[[TemplateBook], Awaitable[T]]") -> T:
     from hopwire.store.templates import TemplateBook
 
-    return in_store(read_config(config), lambda store: work(TemplateBook(store.engine)))
+    return in_store(read_config(config), lambda store: work(TemplateBook(store.engine, actor())))
 
 
 def _some(count: int) -> None:

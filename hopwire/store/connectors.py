@@ -1,12 +1,14 @@
 """Connectors: what the operator orders of them, and what the workers tell of them."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
+from msgspec import to_builtins
 
 from hopwire.model import ConnectorState, TraceOrder
-from hopwire.store.engine import Engine, Tx
+from hopwire.store.audit import Audited
+from hopwire.store.engine import Tx
 
 
 class ConnectorOrder(NamedTuple):
@@ -30,26 +32,38 @@ _decode_trace = msgspec.json.Decoder(TraceOrder).decode
 _decode_state = msgspec.json.Decoder(ConnectorState).decode
 
 
-class Connectors:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+class Connectors(Audited):
+    remembered = False
 
     # ---- orders
 
     async def pause(self, name: str, now: int) -> None:
-        await self._do(lambda tx: tx.run("pause_connector", name=name, paused=1, now=now))
+        await self._set_paused(name, now, paused=True)
 
     async def resume(self, name: str, now: int) -> None:
-        await self._do(lambda tx: tx.run("pause_connector", name=name, paused=0, now=now))
+        await self._set_paused(name, now, paused=False)
+
+    async def _set_paused(self, name: str, now: int, *, paused: bool) -> None:
+        def work(tx: Tx) -> None:
+            tx.run("pause_connector", name=name, paused=int(paused), now=now)
+            self._note(tx, "pause" if paused else "resume", f"connector {name}")
+
+        await self.engine.write(work)
 
     async def order_trace(self, name: str, trace: TraceOrder | None, now: int) -> None:
         """Have a trace written, instead of any other; None: no more."""
         text = None if trace is None else _encode(trace).decode()
-        await self._do(lambda tx: tx.run("trace_connector", name=name, trace=text, now=now))
+
+        def work(tx: Tx) -> None:
+            tx.run("trace_connector", name=name, trace=text, now=now)
+            told = to_builtins(trace) if trace else {}
+            self._note(tx, "trace" if trace else "end trace", f"connector {name}", {}, told)
+
+        await self.engine.write(work)
 
     async def orders(self) -> dict[str, ConnectorOrder]:
         """Connector -> what is ordered of it, of those of which anything ever was."""
-        rows = await self._engine.read(lambda tx: tx.all("connector_orders"))
+        rows = await self.engine.read(lambda tx: tx.all("connector_orders"))
         return {
             name: ConnectorOrder(bool(paused), None if trace is None else _decode_trace(trace))
             for name, paused, trace in rows
@@ -65,16 +79,13 @@ class Connectors:
             rows = [(name, worker, now, _encode(state).decode()) for name, state in states.items()]
             tx.many("create_connector_state", rows)
 
-        await self._do(work)
+        await self.engine.write(work)
 
     async def states(self, since: int) -> list[Told]:
         """What the workers told since then, by connector and worker."""
-        rows = await self._engine.read(lambda tx: tx.all("connector_states", since=since))
+        rows = await self.engine.read(lambda tx: tx.all("connector_states", since=since))
         return [Told(connector, worker, at, _decode_state(state)) for connector, worker, at, state in rows]
 
     async def forget_states(self, before: int) -> int:
         """Drop what was told before then, by workers that are gone; how many."""
-        return await self._engine.write(lambda tx: tx.run("forget_states", before=before))
-
-    async def _do(self, work: Callable[[Tx], Any]) -> None:
-        await self._engine.write(work)
+        return await self.engine.write(lambda tx: tx.run("forget_states", before=before))
