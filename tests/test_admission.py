@@ -30,6 +30,7 @@ from hopwire.model import (
 from hopwire.routing import Carrier, Times, by_prefix
 from hopwire.store import Store
 from hopwire.store.directory import NOBODY, Directory
+from hopwire.store.ledger import Ledger
 from hopwire.store.prices import PriceBook
 from hopwire.store.templates import TemplateBook
 from hopwire.templates import Registered
@@ -54,6 +55,11 @@ def request(sender: str = "Shop", viber_sender: str = "", **changes: Any) -> Sen
 
 def price(door: Admission, digits: str) -> int:
     return door.price(NOBODY, digits, "UA", NOW)
+
+
+@pytest.fixture
+def ledger(store: Store) -> Ledger:
+    return Ledger(store.engine)
 
 
 async def refused(door: Admission, account: Account, asked: SendRequest) -> type[ApiError]:
@@ -242,3 +248,37 @@ async def test_a_picture_is_looked_at_before_anything_is_kept(
         await door.admit(account, sent, NOW)
     assert asked == looked_at
     assert await door.spendable(account) == (300 if looked_at else 0)
+
+
+# ---- prices
+
+LISTS = [
+    Price("sms", "380", 800),
+    Price("sms", "380", 700, list="plan:gold"),
+    Price("sms", "38067", 650, "transactional", "plan:gold"),
+    Price("sms", "380", 900, list="plan:gold", valid_from=NOW + 1000),
+    Price("sms", "", 1000, list="account:3"),
+]
+
+
+@pytest.mark.parametrize("now", [NOW, NOW + 999, NOW + 1000])
+async def test_price_answers_what_send_takes(
+    store: Store, directory: Directory, ledger: Ledger, now: int
+) -> None:
+    gold = await directory.create_account("gold", "", NOW, plan="gold")
+    await directory.create_account("plain", "", NOW, transactional=False)
+    await directory.create_account("sub", "", NOW, parent_id=gold)
+    await PriceBook(store.engine).put(LISTS)
+    door = Admission(store, directory, CARRIERS, Times(3600, 15, 15))
+    await door.refresh()
+    taken = {}
+    for account in await directory.accounts():
+        await ledger.top_up(account.id, 10_000, "", NOW)
+        told = door.price(account, TO, "UA", now)
+        await door.admit(account, request(), now)
+        taken[account.login] = told
+        assert await door.spendable(account) == 10_000 - told
+    assert taken == {"gold": 650, "plain": 800, "sub": 1000}
+    assert door.price((await directory.accounts())[0], "380501234567", "UA", now) == (
+        900 if now >= NOW + 1000 else 700
+    )
