@@ -48,7 +48,12 @@ async def door(store: Store, directory: Directory) -> Admission:
 
 def request(sender: str = "Shop", viber_sender: str = "", **changes: Any) -> SendRequest:
     viber = ViberText(text="hello") if viber_sender else None
-    fields: dict[str, Any] = {"recipient": TO, "sms": SmsText(text="hello"), "sms_sender": sender}
+    fields: dict[str, Any] = {
+        "recipient": TO,
+        "country": "UA",
+        "sms": SmsText(text="hello"),
+        "sms_sender": sender,
+    }
     return SendRequest(**(fields | {"viber": viber, "viber_sender": viber_sender} | changes))
 
 

@@ -30,7 +30,7 @@ from hopwire.model import (
     Taken,
     Unknown,
 )
-from hopwire.store import RECEIPTS_KEPT_MS, Store
+from hopwire.store import RECEIPTS_KEPT_MS, Accepted, Store
 from hopwire.store.directory import Directory
 from hopwire.store.engine import Tx
 from hopwire.store.migrate import open_store
@@ -117,7 +117,7 @@ class World:
         asked = order(self._account, to=to, send_at=due_at)
         asked = asked._replace(delivery=plan_delivery(plan, due_at), accepted_at=self._now)
         answers = await self._store.admit([asked])
-        self._ids += [answer for answer in answers if isinstance(answer, int)]
+        self._ids += [answer.id for answer in answers if isinstance(answer, Accepted)]
 
     async def claim(self, connector: str, n: int, worker: str) -> None:
         self._handed += await self._store.claim(connector, worker, n, LEASE_MS, self._now)
