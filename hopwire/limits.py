@@ -167,7 +167,7 @@ def changed(limits: Limits, name: str, typed: str) -> Limits:
         if name in COUNTS:
             return replace(limits, counts=_with(limits.counts, name, typed, _count))
         if name in SPENDING:
-            return replace(limits, spend=_with(limits.spend, name.removeprefix("spend/"), typed, _amount))
+            return replace(limits, spend=_with(limits.spend, name.removeprefix("spend/"), typed, amount))
         if name in READERS:
             field = name.replace("-", "_")
             value = READERS[name](typed) if typed else getattr(NONE, field)
@@ -208,11 +208,12 @@ def _count(typed: str) -> int:
     return _whole(typed, 1, MOST)
 
 
-def _amount(typed: str) -> int:
-    amount = money.parse(typed)
-    if amount <= 0:
+def amount(typed: str) -> int:
+    """Money in millionths; raises ValueError."""
+    millionths = money.parse(typed)
+    if millionths <= 0:
         raise ValueError("must be more than 0")
-    return amount
+    return millionths
 
 
 def _destinations(typed: str) -> tuple[str, ...]:
@@ -253,7 +254,7 @@ def _duplicates(typed: str) -> str:
 READERS: Mapping[str, Callable[[str], Any]] = {
     "destinations": _destinations,
     "premium": _yes,
-    "max-price": _amount,
+    "max-price": amount,
     "sequence": lambda typed: _whole(typed, 2, 1000),
     "quiet": _quiet,
     "duplicates": _duplicates,

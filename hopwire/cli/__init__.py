@@ -11,8 +11,11 @@ from hopwire.cli import (
     connector,
     connector_setup,
     connector_trace,
+    hold,
     inbox,
+    limits,
     message,
+    notice,
     number,
     operator,
     run,
@@ -32,11 +35,14 @@ for command in (connector_setup.add, connector_setup.test, connector_trace.trace
 app.add_typer(connector.commands, name="connector")
 inbox.message.command("show")(message.show)
 app.add_typer(inbox.message, name="message")
+app.add_typer(hold.commands, name="hold")
+app.add_typer(notice.commands, name="notice")
 app.add_typer(number.commands, name="number")
 app.add_typer(inbox.stoplist, name="stoplist")
 app.add_typer(sms.commands, name="sms")
 app.add_typer(template.commands, name="template")
 operator.account.add_typer(inbox.number, name="number")
+operator.account.command("limit")(limits.limit)
 client.price.command("set")(operator.set_price)
 client.price.command("list")(operator.list_prices)
 

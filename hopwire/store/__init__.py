@@ -18,6 +18,7 @@ from hopwire.errors import ApiError
 from hopwire.model import Actor, Handover, Receipt, Status, Taken
 from hopwire.store import audit, limits, memory, notices
 from hopwire.store.engine import Engine, Row, Tx
+from hopwire.store.inbox import EVERYONE
 from hopwire.store.notices import Notice
 from hopwire.store.receipts import RECEIPTS_KEPT_MS, Change, Found, attribute, before_answer, find, note
 from hopwire.store.rows import (
@@ -399,8 +400,7 @@ def _stopped(tx: Tx, kept: Mapping[int, Kept]) -> dict[int, life.Event]:
     return {
         i: life.Stopped(one.delivery.at)
         for i, one in kept.items()
-        if stopped
-        and not stopped.isdisjoint(((one.account_id, one.recipient), (limits.EVERYONE, one.recipient)))
+        if stopped and not stopped.isdisjoint(((one.account_id, one.recipient), (EVERYONE, one.recipient)))
     }
 
 

@@ -23,11 +23,11 @@ from hopwire.errors import (
 from hopwire.limits import DAY_MS, SEQUENCE_MS, Counter
 from hopwire.model import Account, Status
 from hopwire.store.engine import Engine, Row, Tx
+from hopwire.store.inbox import EVERYONE
 from hopwire.store.notices import Notice
 from hopwire.store.rows import Accepted, Order, event_row
 from hopwire.timeline import Note, What
 
-EVERYONE = 0  # the account whose stop list is everybody's
 ANSWERED_MS = DAY_MS  # for how long a client's key stands for its message
 HELD_MS = DAY_MS
 SEQUENCE = "sequence"
