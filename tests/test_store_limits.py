@@ -33,6 +33,7 @@ from hopwire.store.holds import Holds
 from hopwire.store.inbox import EVERYONE, Inbox
 from hopwire.store.migrate import open_store
 from hopwire.store.notices import Notices
+from hopwire.timeline import lines
 
 TO, NEXT, FAR = "380501112233", "380501112234", "380501113233"
 DAY_MS = 86_400_000
@@ -371,7 +372,17 @@ async def test_what_is_released_leaves_and_what_is_refused_does_not(
     ]  # fmt: skip
     assert await store.spendable(account.id) == 1_000_000 - 3 * SMS.price
     assert [one.action for one in await Audit(store.engine).entries(2)] == ["refuse held", "release held"]
+    assert await told(store, first) == ["accepted", "held: sequence", "released", "handed over to smsc"]
+    assert await told(store, second) == ["accepted", "held: sequence", "deleted"]
     assert await in_order(directory)
+
+
+async def told(store: Store, message_id: int) -> list[str]:
+    """What a person reads of it, but for the money."""
+    story = await store.story(message_id)
+    assert story is not None
+    whole = [line.what for line in lines(story, "UAH", lambda connector, code: "")]
+    return [what for what in whole if not what.endswith(" UAH")]
 
 
 async def test_what_nobody_decides_on_is_deleted_after_a_day(store: Store, directory: Directory) -> None:
@@ -384,6 +395,7 @@ async def test_what_nobody_decides_on_is_deleted_after_a_day(store: Store, direc
     assert await store.run_timers(9, NOW + DAY_MS) == 1
     assert (await store.statuses(account.id, [waiting]))[waiting].status is Status.DELETED
     assert await held(store) == []
+    assert (await told(store, waiting))[-1] == "deleted: nobody has released it"
     assert await in_order(directory)
 
 
@@ -481,8 +493,9 @@ async def processes(stack: AsyncExitStack, url: str) -> list[Store]:
 
 
 async def test_what_cannot_count_any_more_is_forgotten(
-    store: Store, directory: Directory, store_url: str
+    store: Store, directory: Directory, store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(store_limits, "PAGE", 1)
     account = await limited(
         directory, counts={"account/second": 9, "number/day": 9}, spend={"month": 9 * VIBER.price + 9999},
         duplicates="refuse",

@@ -5,6 +5,7 @@ Rule 2: an order that is refused counts nowhere; one that is a repeat is answere
 Rule 3: an account without limits costs no query and no row.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -30,6 +31,7 @@ from hopwire.timeline import Note, What
 
 ANSWERED_MS = DAY_MS  # for how long a client's key stands for its message
 HELD_MS = DAY_MS
+PAGE = 1000
 SEQUENCE = "sequence"
 
 Answer = Accepted | ApiError
@@ -292,11 +294,19 @@ def _same(found: tuple[str, Accepted] | None, fingerprint: str) -> Answer | None
 
 
 async def forget(engine: Engine, now: int) -> None:
-    """Drop what was counted in periods that are over, and what is too old to be repeated."""
+    """Drop what was counted in periods that are over, and what is a day old: it cannot be repeated any more.
 
-    def work(tx: Tx) -> None:
-        tx.run("forget_usage", now=now)
-        tx.run("forget_recent", before=now - DAY_MS)
-        tx.run("forget_answered", before=now - ANSWERED_MS)
+    A page at a time, so that acceptance goes on meanwhile.
+    """
 
-    await engine.write(work)
+    def work(tx: Tx) -> bool:
+        usage = tx.all("old_usage", now=now, n=PAGE)
+        tx.many("drop_usage", usage)
+        recent = tx.all("old_recent", before=now - DAY_MS, n=PAGE)
+        tx.many("drop_recent", recent)
+        answers = tx.all("old_answers", before=now - ANSWERED_MS, n=PAGE)
+        tx.many("drop_answer", answers)
+        return PAGE in (len(usage), len(recent), len(answers))
+
+    while await engine.write(work):  # noqa: ASYNC110 - the store's writes are what is awaited
+        await asyncio.sleep(0)  # SQLite's verbs do not wait

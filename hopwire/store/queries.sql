@@ -41,8 +41,11 @@ SELECT account_id, scope, ends_at, n FROM usage
 INSERT INTO usage (account_id, scope, ends_at, n) VALUES (:account_id, :scope, :ends_at, :n)
 ON CONFLICT (account_id, scope, ends_at) DO UPDATE SET n = usage.n + excluded.n
 
--- name: forget_usage
-DELETE FROM usage WHERE ends_at <= :now
+-- name: old_usage
+SELECT account_id, scope, ends_at FROM usage WHERE ends_at <= :now ORDER BY ends_at LIMIT :n
+
+-- name: drop_usage
+DELETE FROM usage WHERE account_id = :account_id AND scope = :scope AND ends_at = :ends_at
 
 -- name: recent_to
 SELECT account_id, number, digest, at, message_id FROM recent
@@ -57,8 +60,12 @@ INSERT INTO recent (account_id, number, digest, block, at, message_id)
 VALUES (:account_id, :number, :digest, :block, :at, :message_id)
 ON CONFLICT (account_id, number, digest) DO UPDATE SET at = excluded.at, message_id = excluded.message_id
 
--- name: forget_recent
-DELETE FROM recent WHERE at <= :before
+-- name: old_recent
+SELECT account_id, number, digest, at FROM recent WHERE at <= :before ORDER BY at LIMIT :n
+
+-- name: drop_recent
+-- Unless it was sent again meanwhile.
+DELETE FROM recent WHERE account_id = :account_id AND number = :number AND digest = :digest AND at = :at
 
 -- name: answered_among
 SELECT account_id, key, fingerprint, message_id, parts, at FROM answered
@@ -71,8 +78,11 @@ ON CONFLICT (account_id, key)
 DO UPDATE SET fingerprint = excluded.fingerprint, message_id = excluded.message_id, parts = excluded.parts,
               at = excluded.at
 
--- name: forget_answered
-DELETE FROM answered WHERE at <= :before
+-- name: old_answers
+SELECT account_id, key, at FROM answered WHERE at <= :before ORDER BY at LIMIT :n
+
+-- name: drop_answer
+DELETE FROM answered WHERE account_id = :account_id AND key = :key AND at = :at
 
 -- name: create_message
 INSERT INTO messages (id, account_id, accepted_at, send_at, recipient, transactional,
