@@ -8,6 +8,7 @@ Rule 2: a limit is the most that is allowed: so many are accepted, and not one m
 import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -36,6 +37,7 @@ HOME = "home"
 MOST = 10**9
 SEQUENCE_MS = 600_000  # how long numbers of one block make a sequence
 DAY_MS = 86_400_000
+QUARTER_MS = 900_000  # of an hour: at one of these a day begins, in every zone
 LENGTH_MS = {"second": 1000, "minute": 60_000, "hour": 3_600_000}
 _encode = msgspec.json.Encoder().encode
 
@@ -111,6 +113,11 @@ def ends(period: str, now: int, time_zone: str) -> int:
     """When the period is over that this moment is in, in milliseconds."""
     if (length := LENGTH_MS.get(period)) is not None:
         return now - now % length + length
+    return _turn(period, now - now % QUARTER_MS, time_zone)
+
+
+@lru_cache
+def _turn(period: str, now: int, time_zone: str) -> int:
     zone = ZoneInfo(time_zone)
     today = datetime.fromtimestamp(now / 1000, zone).replace(tzinfo=None, fold=0)
     day = today.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -28,9 +28,7 @@ commands = new_commands("Messages that are held until they are released or refus
 
 PAGE = 500
 
-Ids = Annotated[
-    list[int] | None, typer.Argument(metavar="[ID]...", help="As `hopwire hold list` shows them.")
-]
+Ids = Annotated[list[int] | None, typer.Argument(metavar="ID", help="As `hopwire hold list` shows them.")]
 Login = Annotated[str, typer.Option(help="Of this account alone.")]
 Block = Annotated[
     str, typer.Option(help="Of this block of 1,000 numbers: a number without its last 3 digits.")

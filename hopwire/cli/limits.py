@@ -19,7 +19,7 @@ def limit(
     login: Login,
     changes: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME=VALUE]...", help="Limits to set; NAME= takes one away."),
+        typer.Argument(metavar="NAME=VALUE", help="Limits to set; NAME= takes one away."),
     ] = None,
     config: ConfigFile = None,
     as_json: AsJson = False,
