@@ -23,7 +23,7 @@ from hopwire.cli.processes import Supervisor, listen
 from hopwire.cli.run import parts
 from hopwire.config import Config, parse
 from hopwire.credentials import hash_password, installation_secret, key_digest, key_label, new_key
-from hopwire.model import Price, Status
+from hopwire.model import Limits, Price, Status
 from hopwire.store.directory import Directory
 from hopwire.store.ledger import Ledger
 from hopwire.store.migrate import open_store
@@ -126,7 +126,9 @@ def _config(url: str, smsc_port: int) -> Config:
 async def _seed(config: Config, directory: Directory) -> str:
     """One account with money, a price and a key; the key."""
     now, key = now_ms(), new_key()
-    account = await directory.create_account("bench", hash_password(secrets.token_hex(8)), now)
+    account = await directory.create_account(
+        "bench", hash_password(secrets.token_hex(8)), now, limits=Limits(destinations=("*",))
+    )
     assert account is not None
     await Ledger(directory.engine).top_up(account, MONEY, "bench", now)
     await PriceBook(directory.engine).put([Price("sms", "", PRICE)])

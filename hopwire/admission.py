@@ -6,16 +6,26 @@ Rule: an id leaves only after the message, its reservation and its first due tim
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from hopwire import routing
+from msgspec.structs import replace
+
+from hopwire import limits, phone, routing
 from hopwire.delivery import plan_delivery
-from hopwire.errors import ApiError, SenderNotRegistered, Unavailable, ViberSenderNotRegistered
-from hopwire.model import Account, Price, SendRequest, SmsContent, ViberButton, ViberImage
+from hopwire.errors import (
+    ApiError,
+    DestinationNotAllowed,
+    PremiumNotAllowed,
+    PriceTooHigh,
+    SenderNotRegistered,
+    Unavailable,
+    ViberSenderNotRegistered,
+)
+from hopwire.model import Account, Price, SendRequest, SmsContent, Step, ViberButton, ViberImage
 from hopwire.prefixes import Prefixes
 from hopwire.prices import PriceLists
 from hopwire.routing import Carrier, Tables, Times
-from hopwire.store import Order, Standing, Store
+from hopwire.store import Accepted, Order, Standing, Store
 from hopwire.store.batch import Batch
 from hopwire.store.directory import Directory
 from hopwire.store.prices import PriceBook
@@ -60,7 +70,7 @@ class Admission:
         self._tables = Tables(carriers)
         self._allowed = Allowed()
         self._version: int | None = None
-        self._admit: Batch[Order, int | ApiError] = Batch(store.admit)
+        self._admit: Batch[Order, Accepted | ApiError] = Batch(store.admit)
         self.generation = 0  # rises whenever the directory has changed, for those who remember parts of it
 
     async def refresh(self) -> None:
@@ -86,20 +96,31 @@ class Admission:
                 log.exception("the directory could not be read")
             await asyncio.sleep(WATCH_S)
 
-    async def admit(self, account: Account, request: SendRequest, now: int) -> tuple[int, int]:
+    async def admit(
+        self, account: Account, request: SendRequest, now: int, key_id: int = 0, client_key: str = ""
+    ) -> Accepted:
         """Accept one message; its id and its number of SMS parts (1 when no SMS can be sent).
 
+        `key_id` is the API key by which it was asked for, 0 without one. A request that comes again with the
+        `client_key` that the client gave to it is answered as before, whatever has changed meanwhile.
         Raises the ApiError of the first check that fails; then nothing is kept.
         """
+        if client_key and (known := await self._known(account, request, client_key, now)):
+            return known
         self._check_senders(account, request)
+        _check_destination(account, request)
         await self._check_picture(request)
-        steps = routing.plan(request, account, self._tables_at(now), self._times)
+        steps = _quietly(account, routing.plan(request, account, self._tables_at(now), self._times))
+        _check_price(account, steps)
         due_at = request.send_at if request.send_at is not None else now
-        answer = await self._admit(Order(account, request, plan_delivery(steps, due_at), now))
-        if isinstance(answer, ApiError):
-            raise answer
-        count = 1 if request.sms is None else self.parts(request.recipient, request.sms, request.country)
-        return answer, count
+        parts = 1 if request.sms is None else self.parts(request.recipient, request.sms, request.country)
+        order = Order(account, request, plan_delivery(steps, due_at), now, key_id, client_key, parts)
+        return _accepted(await self._admit(order))
+
+    async def _known(self, account: Account, request: SendRequest, key: str, now: int) -> Accepted | None:
+        """What was answered to the client's key; raises `ClientIdReused`."""
+        known = await self._store.answered(account.id, key, limits.fingerprint(request), now)
+        return None if known is None else _accepted(known)
 
     def _tables_at(self, now: int) -> Tables:
         """What plans are made of, with the prices that are valid."""
@@ -140,3 +161,28 @@ class Admission:
     async def spendable(self, account: Account) -> int:
         """What the account can still spend, in millionths."""
         return await self._store.spendable(account.id)
+
+
+def _accepted(answer: Accepted | ApiError) -> Accepted:
+    if isinstance(answer, ApiError):
+        raise answer
+    return answer
+
+
+def _check_destination(account: Account, request: SendRequest) -> None:
+    if not limits.allowed(account.limits, account.home_country, request.recipient, request.country):
+        raise DestinationNotAllowed
+    if not account.limits.premium and phone.costly(request.recipient, request.country):
+        raise PremiumNotAllowed
+
+
+def _check_price(account: Account, steps: Sequence[Step]) -> None:
+    most = account.limits.max_price
+    if most is not None and sum(step.price for step in steps) > most:
+        raise PriceTooHigh
+
+
+def _quietly(account: Account, steps: Sequence[Step]) -> Sequence[Step]:
+    """The steps, as they begin at the times at which the account may disturb."""
+    quiet = limits.quiet(account)
+    return [replace(step, quiet=quiet) for step in steps] if quiet else steps

@@ -23,6 +23,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
+from hopwire import hours
 from hopwire.model import Answer, Fault, Later, Never, Outcome, Status, Step, Taken, Unknown
 
 
@@ -99,11 +100,12 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     at: int  # the current rung
     status: Status
     lease_at: int = 0  # parts found SENDING after this have lost their worker
+    held_until: int = 0  # waits for the operator's decision; then it is deleted. 0: it is not held
 
     @property
     def due_at(self) -> int | None:
         """When the next waiting part is to be handed over."""
-        if self.status.final:
+        if self.status.final or self.held_until:
             return None
         rung = self.rungs[self.at]
         return None if (index := rung.next) is None else rung.parts[index].due_at
@@ -111,6 +113,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     @property
     def timer_at(self) -> int | None:
         """When `Timer` must come, unless something else happens first."""
+        if self.held_until:
+            return self.held_until
         times = [t for i, rung in enumerate(self.rungs) if (t := _timer(self, i, rung)) is not None]
         return min(times) if times else None
 
@@ -188,10 +192,14 @@ class Orphaned(NamedTuple):
 
 
 class Delete(NamedTuple):
-    """The client takes a scheduled message back."""
+    """The client takes a scheduled message back, or the operator one that is held."""
 
 
-Event = Begin | Spared | Stopped | Answered | Reported | Timer | Orphaned | Delete
+class Freed(NamedTuple):
+    """The operator lets a message go that is held."""
+
+
+Event = Begin | Spared | Stopped | Answered | Reported | Timer | Orphaned | Delete | Freed
 
 
 # ---- actions
@@ -249,9 +257,24 @@ def plan_delivery(steps: Sequence[Step], due_at: int) -> Delivery:
 
 def _open_rung(d: Delivery, index: int, due_at: int) -> Delivery:
     rung = d.rungs[index]
+    due_at = _after_quiet(rung.plan.quiet, due_at)
     parts = tuple(replace(part, due_at=due_at) for part in rung.parts)
     give_up_at = due_at + 1000 * rung.plan.lifetime_s
     return _put_rung(replace(d, at=index), index, replace(rung, parts=parts, give_up_at=give_up_at))
+
+
+def _after_quiet(quiet: str, at: int) -> int:
+    """This moment, or the end of the quiet hours that it is in; those of two days may touch."""
+    if quiet:
+        window = hours.parse(quiet)
+        for _ in range(8):
+            at = window.end(at) or at
+    return at
+
+
+def hold(d: Delivery, until: int) -> Delivery:
+    """Let it wait for the operator's decision, and be deleted when there is none."""
+    return d if d.status.final else replace(d, held_until=until)
 
 
 def _put_rung(d: Delivery, index: int, rung: Rung) -> Delivery:
@@ -267,6 +290,8 @@ def _put_part(rung: Rung, index: int, part: Part) -> Rung:
 
 def advance(d: Delivery, event: Event, now: int) -> Decision:
     """What becomes of the delivery at this event, and what is to be done about it."""
+    if d.held_until:
+        return _held(d, event, now)
     match event:
         case Begin(lease_ms):
             return _begin(d, lease_ms, now)
@@ -289,6 +314,19 @@ def advance(d: Delivery, event: Event, now: int) -> Decision:
             return d, ()  # a receipt for a part that never was, a second delete
 
 
+def _held(d: Delivery, event: Event, now: int) -> Decision:
+    """Nothing happens to it but the decision, or the end of the time for it."""
+    freed = replace(d, held_until=0)
+    match event:
+        case Freed():
+            return _open_rung(freed, 0, max(now, d.rungs[0].parts[0].due_at)), ()
+        case Delete():
+            return _settle(replace(freed, status=Status.DELETED))
+        case Timer() if now >= d.held_until:
+            return _expire(replace(freed, status=Status.DELETED), now)
+    return d, ()
+
+
 def _was_handed(d: Delivery, step: int, part: int) -> bool:
     return step < len(d.rungs) and part < len(d.rungs[step].parts) and d.rungs[step].handed_at is not None
 
@@ -302,6 +340,8 @@ def _begin(d: Delivery, lease_ms: int, now: int) -> Decision:
     rung = d.rungs[d.at]
     if now >= rung.give_up_at:
         return _expire(d, now)
+    if rung.plan.quiet and rung.handed_at is None and _after_quiet(rung.plan.quiet, now) > now:
+        return _open_rung(d, d.at, now), ()  # it was due before, and nobody had room
     index = rung.next
     assert index is not None, "due_at names a part"
     rung = _put_part(replace(rung, handed_at=now), index, replace(rung.parts[index], state=PartState.SENDING))

@@ -63,6 +63,12 @@ NoViberSender = _error(
 DestinationNotAllowed = _error(
     "destination_not_allowed", "Parameter to: this destination is not allowed for the account", "to"
 )
+PremiumNotAllowed = _error(
+    "premium_not_allowed",
+    "Parameter to: premium-rate, shared-cost, paging and satellite numbers are not allowed for the account",
+    "to",
+)
+PriceTooHigh = _error("price_too_high", "The message may cost more than the account allows for one message")
 RecipientOptedOut = _error(
     "recipient_opted_out", "Parameter to: this recipient has asked for no more messages", "to"
 )
@@ -131,6 +137,36 @@ BadBooleanViberSms = _error(
 )
 BadBooleanFlash = _error(
     "bad_flash", "Parameter flash: must be 1, true, yes, on, 0, false, no or off", "flash"
+)
+BadClientId = _error(
+    "bad_client_id",
+    "Parameter client_id, or the header Idempotency-Key: must be 1 to 255 printable characters",
+    "client_id",
+)
+ClientIdReused = _error(
+    "client_id_reused",
+    "Parameter client_id, or the header Idempotency-Key: another message was sent with the same value",
+    "client_id",
+)
+Duplicate = _error(
+    "duplicate", "Parameter message: the same message was sent to this number a short while ago", "message"
+)
+NumberLimitReached = _error(
+    "number_limit_reached",
+    "Parameter to: as many messages as the account allows were sent to this number; try later",
+    "to",
+)
+BlockLimitReached = _error(
+    "block_limit_reached",
+    "Parameter to: as many messages as the account allows were sent to the numbers around this one;"
+    " try later",
+    "to",
+)
+LimitReached = _error(
+    "limit_reached", "As many messages as the account allows for an hour or a day were sent; try later"
+)
+SpendLimitReached = _error(
+    "spend_limit_reached", "As much money as the account allows for a day or a month was spent; try later"
 )
 BadUtf8 = _error("bad_utf8", "The text parameters must be valid UTF-8")
 BadEncoding = _error("bad_encoding", "The request is in the encoded dialect but a value is not valid base64")

@@ -40,6 +40,12 @@ ALERTS = Counter(
     ["connector"],
     registry=REGISTRY,
 )
+NOTICES = Counter(
+    "hopwire_notices",
+    "Notices that were given: money that runs out, spending, messages that are held.",
+    ["kind"],
+    registry=REGISTRY,
+)
 THROTTLED = Counter(
     "hopwire_throttled",
     "Parts that a connector refused because they came too fast.",

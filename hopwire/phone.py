@@ -23,6 +23,14 @@ _TYPES = {
     PhoneNumberType.UNKNOWN: "unknown",
 }
 _PREFERENCE = {"mobile": 2, "fixed_or_mobile": 2, "fixed": 1, "other": 1, "unknown": 0}
+_COSTLY = (
+    PhoneNumberType.PREMIUM_RATE,
+    PhoneNumberType.SHARED_COST,
+    PhoneNumberType.PAGER,
+    PhoneNumberType.UAN,
+)
+# Numbers of no country: shared cost; satellites and networks of ships and planes; premium rate (ITU-T E.164)
+_COSTLY_CODES = ("808", "870", "881", "882", "883", "979")
 _BARE = {"UA": 9}  # digits of a number that is commonly typed without any prefix
 
 
@@ -44,6 +52,30 @@ def parse(typed: str, home_country: str) -> Number | None:
 def kind(number: Number) -> str:
     """ "mobile", "fixed_or_mobile", "fixed" or "other"; "unknown" when it is in no range that is in use."""
     return _TYPES.get(phonenumbers.number_type(phonenumbers.parse("+" + number.digits)), "other")
+
+
+def costly(digits: str, country: str) -> bool:
+    """Whether who is called earns by it, or what is called is a pager or a satellite's phone.
+
+    `country` as in Number. A number in no known range is none of these.
+    """
+    if digits.startswith(_COSTLY_CODES):
+        return True
+    patterns = _costly_patterns(country)
+    if patterns is None or not patterns[1].fullmatch(digits, patterns[0]):
+        return False
+    return phonenumbers.number_type(phonenumbers.parse("+" + digits)) in _COSTLY
+
+
+@lru_cache(maxsize=512)
+def _costly_patterns(country: str) -> tuple[int, re.Pattern[str]] | None:
+    """Where a country's national numbers begin, and what those look like that may be costly."""
+    metadata = PhoneMetadata.metadata_for_region(country, None)
+    if metadata is None:
+        return None
+    kinds = (metadata.premium_rate, metadata.shared_cost, metadata.pager, metadata.uan)
+    patterns = [one.national_number_pattern for one in kinds if one and one.national_number_pattern]
+    return (len(str(metadata.country_code)), re.compile("|".join(patterns))) if patterns else None
 
 
 @lru_cache(maxsize=32_768)

@@ -20,6 +20,7 @@ from hopwire.delivery import (
     Delivery,
     DoubleDelivery,
     Event,
+    Freed,
     Part,
     PartState,
     Reported,
@@ -27,6 +28,7 @@ from hopwire.delivery import (
     Spared,
     Stopped,
     Submit,
+    Timer,
 )
 from hopwire.model import (
     Answer,
@@ -64,7 +66,9 @@ class What(IntEnum):
     LAPSED = 11  # the step's lifetime is over
     NEXT = 12  # the step begins; code: why, detail: when, in milliseconds
     LATE = 13  # delivered when the step after it had left
-    DELETED = 14
+    DELETED = 14  # detail: why, where nobody has asked for it
+    HELD = 15  # until the operator decides; detail: why
+    FREED = 16  # by the operator; detail: when it leaves, in milliseconds
 
 
 class Note(NamedTuple):
@@ -117,6 +121,10 @@ def _noted(before: Delivery, event: Event, after: Delivery) -> list[Note]:
             return [Note(step, 0, What.SPARED, after.status, code, str(fault))]
         case Delete():
             return [Note(after.at, 0, What.DELETED, after.status)]
+        case Freed():
+            return [Note(after.at, 0, What.FREED, after.status, "", str(after.due_at))]
+        case Timer() if before.held_until:
+            return [Note(after.at, 0, What.DELETED, after.status, "", "nobody has released it")]
     return list(_timed(before, after))
 
 
@@ -285,6 +293,8 @@ def _what(at: int, note: Note, rung: Rung) -> str:
             return f"taken as {note.detail}" if note.detail else "taken"
         case What.LATER:
             return f"not now, again at {moment(int(note.detail))}" if note.detail else "not now, given up"
+        case What.FREED:
+            return "released" + (f", to leave at {moment(int(note.detail))}" if int(note.detail) > at else "")
         case What.NEXT:
             when = f" at {moment(int(note.detail))}" if int(note.detail) > at else ""
             return f"{note.code}: {rung.plan.channel} begins{when}"
@@ -303,6 +313,7 @@ WORDS = {
     What.LAPSED: "lifetime over",
     What.LATE: "delivered late, what came after it had left",
     What.DELETED: "deleted",
+    What.HELD: "held",
 }
 
 
@@ -329,6 +340,8 @@ def outlook(d: Delivery) -> str:
         return (
             "ended" if timer_at is None else f"ended; what is under way may report until {moment(timer_at)}"
         )
+    if d.held_until:
+        return f"held; deleted at {moment(d.held_until)} unless it is released"
     rung = d.rungs[d.at]
     return _expected(d, rung) + _otherwise(d, rung)
 

@@ -23,6 +23,7 @@ from hopwire.store import Change, Store
 from hopwire.store.batch import Batch
 from hopwire.store.connectors import ConnectorOrder, Connectors
 from hopwire.store.inbox import Inbox
+from hopwire.store.limits import forget as forget_counts
 from hopwire.store.memory import Memory
 
 log = logging.getLogger(__name__)
@@ -195,6 +196,7 @@ class Worker:
         await self._inbox.join_leftovers(now, LEFTOVERS_MS)
         await self._connectors.forget_states(now - FORGET_STATES_MS)
         await Memory(self._store.engine).forget_old(now)
+        await forget_counts(self._store.engine, now)
         await _wait(self._stopping, FORGET_S)
 
     # ---- the connectors

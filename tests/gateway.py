@@ -21,7 +21,7 @@ from hopwire.app import Assignment, serving
 from hopwire.config import Config, parse
 from hopwire.delivery import Answered
 from hopwire.errors import Unavailable
-from hopwire.model import Answer, Price
+from hopwire.model import Answer, Limits, Price
 from hopwire.store import Store
 from hopwire.store.directory import Directory
 from hopwire.store.engine import T, Tx
@@ -140,7 +140,8 @@ class Gateway:
 
     async def open_account(self) -> None:
         """The one account, and what everything costs."""
-        account = await self.directory.create_account(LOGIN, _PASSWORD_HASH, now_ms())
+        limits = Limits(destinations=("*",))
+        account = await self.directory.create_account(LOGIN, _PASSWORD_HASH, now_ms(), limits=limits)
         assert account == 1
         await Ledger(self.directory.engine).top_up(account, 100_000_000, "", now_ms())
         await PriceBook(self.directory.engine).put([Price("viber", "", 400_000), Price("sms", "", 800_000)])

@@ -4,19 +4,25 @@ import asyncio
 from typing import Any
 
 import pytest
-from conftest import NOW, open_account
+from conftest import NOW, open_account, run_sql
+from msgspec.structs import replace
 
 from hopwire import admission
 from hopwire.admission import Admission
 from hopwire.errors import (
     ApiError,
+    ClientIdReused,
+    DestinationNotAllowed,
     ImageUnreachable,
     NotEnoughMoney,
+    PremiumNotAllowed,
+    PriceTooHigh,
     SenderNotRegistered,
     ViberSenderNotRegistered,
 )
 from hopwire.model import (
     Account,
+    Limits,
     Price,
     SendRequest,
     SmsText,
@@ -49,7 +55,12 @@ async def door(store: Store, directory: Directory) -> Admission:
 
 def request(sender: str = "Shop", viber_sender: str = "", **changes: Any) -> SendRequest:
     viber = ViberText(text="hello") if viber_sender else None
-    fields: dict[str, Any] = {"recipient": TO, "sms": SmsText(text="hello"), "sms_sender": sender}
+    fields: dict[str, Any] = {
+        "recipient": TO,
+        "country": "UA",
+        "sms": SmsText(text="hello"),
+        "sms_sender": sender,
+    }
     return SendRequest(**(fields | {"viber": viber, "viber_sender": viber_sender} | changes))
 
 
@@ -212,6 +223,57 @@ async def test_a_message_goes_with_the_template_that_it_was_accepted_with(
     handovers = await store.claim("viber", "w1", 10, 1000, NOW)
     assert [one.template for one in handovers] == [None, CODE_7, None, CODE_7]
     assert not any((await directory.fsck()).values())
+
+
+# ---- limits
+
+
+@pytest.mark.parametrize(
+    ("limits", "to", "country", "error"),
+    [
+        pytest.param(Limits(), "48501234567", "PL", DestinationNotAllowed, id="abroad"),
+        pytest.param(Limits(destinations=("PL",)), TO, "UA", DestinationNotAllowed, id="home is not named"),
+        pytest.param(Limits(), "380900212345", "UA", PremiumNotAllowed, id="premium rate"),
+        pytest.param(
+            Limits(destinations=("*",)), "881612345678", "001", PremiumNotAllowed, id="a satellite phone"
+        ),
+        pytest.param(Limits(max_price=799), TO, "UA", PriceTooHigh, id="both steps together cost too much"),
+    ],
+)
+async def test_what_the_account_may_not_do_is_refused(
+    door: Admission, account: Account, limits: Limits, to: str, country: str, error: type[ApiError]
+) -> None:
+    limited = replace(account, limits=limits)
+    asked = request(viber_sender="Shop", recipient=to, country=country)
+    assert await refused(door, limited, asked) is error
+
+
+async def test_what_the_account_may_do_is_accepted(door: Admission, account: Account) -> None:
+    free = replace(account, limits=Limits(destinations=("*",), premium=True, max_price=800))
+    for to, country in (("881612345678", "001"), (TO, "UA")):
+        await door.admit(free, request(viber_sender="Shop", recipient=to, country=country), NOW)
+
+
+async def test_a_promotion_is_due_after_quiet_hours(
+    door: Admission, store: Store, account: Account, store_url: str
+) -> None:
+    noisy = replace(account, limits=Limits(quiet="09:00-11:00"))  # NOW is 10:00 in Kyiv
+    await door.admit(replace(noisy, transactional=False), request(), NOW)
+    await door.admit(noisy, request(), NOW)
+    assert run_sql(store_url, "SELECT due_at FROM deliveries ORDER BY id") == [(NOW + 3_600_000,), (NOW,)]
+    assert len(await store.claim("smsc", "w1", 9, 1000, NOW)) == 1
+
+
+async def test_a_repeat_is_answered_whatever_has_changed(
+    door: Admission, account: Account, store: Store
+) -> None:
+    asked = request(sms=SmsText(text="a" * 161))
+    first = await door.admit(account, asked, NOW, client_key="a")
+    changed = replace(account, any_sender=False, limits=Limits(destinations=("PL",), max_price=1))
+    assert await refused(door, changed, asked) is SenderNotRegistered
+    assert await door.admit(changed, asked, NOW, client_key="a") == first == (first.id, 2)
+    with pytest.raises(ClientIdReused):
+        await door.admit(account, request(), NOW, client_key="a")
 
 
 # ---- pictures

@@ -17,7 +17,7 @@ from test_store_receipts import receipt
 from typer.testing import CliRunner, Result
 
 from hopwire.admission import now_ms
-from hopwire.cli import connector, inbox, number
+from hopwire.cli import connector, hold, inbox, limits, notice, number
 from hopwire.cli.console import CommandError, Ending, new_commands
 from hopwire.model import ConnectorState, Outcome
 from hopwire.store import Store
@@ -47,8 +47,11 @@ def commands() -> typer.Typer:
     app = new_commands()
     account = new_commands()
     account.add_typer(inbox.number, name="number")
+    account.command("limit")(limits.limit)
     app.add_typer(account, name="account")
+    app.add_typer(hold.commands, name="hold")
     app.add_typer(inbox.message, name="message")
+    app.add_typer(notice.commands, name="notice")
     app.add_typer(number.commands, name="number")
     app.add_typer(inbox.stoplist, name="stoplist")
     app.add_typer(connector.commands, name="connector")
@@ -161,6 +164,16 @@ def test_a_stop_list_is_kept_by_hand(operator: Operator) -> None:
     assert operator.does("stoplist", "list", "shop") == []
 
 
+def test_everybodys_stop_list_is_kept_by_hand(operator: Operator) -> None:
+    (added,) = operator.does("stoplist", "add", "--all", "+380501112233", "--note", "a court")
+    assert added == {"login": "*", "number": "380501112233", "stopped": True}
+    assert [row["note"] for row in operator.does("stoplist", "list", "--all")] == ["a court"]
+    assert operator.does("stoplist", "list", "shop") == []
+    assert operator.does("number", "show", "380501112233")[0]["stopped"] == ["*"]
+    operator.does("stoplist", "remove", "--all", "380501112233")
+    assert operator.fails("stoplist", "remove", "--all", "380501112233") is Ending.NOT_FOUND
+
+
 @pytest.mark.parametrize(
     ("arguments", "ending"),
     [
@@ -168,6 +181,11 @@ def test_a_stop_list_is_kept_by_hand(operator: Operator) -> None:
         pytest.param(("account", "number", "add", "shop", "44"), Ending.USAGE, id="no short code"),
         pytest.param(("stoplist", "add", "shop", "4455"), Ending.USAGE, id="a short code gets no messages"),
         pytest.param(("stoplist", "list", "nobody"), Ending.NOT_FOUND, id="a list of nobody"),
+        pytest.param(("stoplist", "list"), Ending.USAGE, id="no list"),
+        pytest.param(("stoplist", "list", "shop", "--all"), Ending.USAGE, id="two lists"),
+        pytest.param(("stoplist", "add", "380501112233"), Ending.USAGE, id="on no list"),
+        pytest.param(("stoplist", "add", "--all", "shop", "380501112233"), Ending.USAGE, id="on two lists"),
+        pytest.param(("stoplist", "add", "--all", "0501112233"), Ending.USAGE, id="nobody's national number"),
         pytest.param(("message", "inbox", "--account", "nobody"), Ending.NOT_FOUND, id="an inbox of nobody"),
         pytest.param(("connector", "pause", "nobody"), Ending.NOT_FOUND, id="no such connector to pause"),
         pytest.param(("connector", "resume", "nobody"), Ending.NOT_FOUND, id="or to resume"),

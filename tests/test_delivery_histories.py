@@ -12,6 +12,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hopwire import hours
 from hopwire.delivery import (
     Answered,
     Begin,
@@ -19,6 +20,7 @@ from hopwire.delivery import (
     Delete,
     Delivery,
     Event,
+    Freed,
     Orphaned,
     PartState,
     Release,
@@ -28,11 +30,13 @@ from hopwire.delivery import (
     Submit,
     Timer,
     advance,
+    hold,
     plan_delivery,
 )
 from hopwire.model import Answer, Fault, Later, Never, Outcome, Status, Step, Taken, Unknown
 
 LEASE_MS = 30_000
+QUIET = "00:00-00:01 UTC"  # the first minute of a life, too
 RANK = {Status.EXPIRED: 1, Status.FAILED: 1, Status.BAD_NUMBER: 1}
 RANK |= {Status.PARTIAL: 2, Status.DELIVERED: 3, Status.READ: 4}
 NOT_TAKEN = (Later, Never)
@@ -52,6 +56,10 @@ class Attempt:
     @property
     def where(self) -> Where:
         return self.step, self.part
+
+
+def _quiet(plan: Step, now: int) -> bool:
+    return bool(plan.quiet) and hours.parse(plan.quiet).contains(now)
 
 
 def _sending(d: Delivery) -> set[Where]:
@@ -171,6 +179,9 @@ class World:
         assert self.now >= before.due_at
         assert self.delivered <= {submit.step}, "I6: left after a former step had delivered"
         assert not before.status.final
+        assert not before.held_until, "left while it was held"
+        rung = before.rungs[submit.step]
+        assert rung.handed_at is not None or not _quiet(rung.plan, self.now), "began in quiet hours"
         assert all(attempt.step <= submit.step for attempt in self.attempts), "a former step left"
         parts = before.rungs[submit.step].parts
         assert all(part.state > PartState.SENDING for part in parts[: submit.part]), "out of order"
@@ -207,7 +218,8 @@ class World:
         """I2: no more receipts; handing over is answered by these in turn, or not at all."""
         plans = [rung.plan for rung in self.d.rungs]
         longest = sum(1000 * (2 * plan.lifetime_s + plan.grace_s) + LEASE_MS for plan in plans)
-        limit = max(self.now, self.first_due) + longest
+        longest += sum(60_000 for plan in plans if plan.quiet)
+        limit = max(self.now, self.first_due, self.d.held_until) + longest
         turn = 0
         while self.due:
             self.now = max(self.now, min(self.due))
@@ -246,6 +258,7 @@ STEPS = {
         charge_on=st.just("delivered"),
         lifetime_s=SECONDS,
         grace_s=st.integers(0, 15),
+        quiet=st.sampled_from(["", "", QUIET]),
         resend=st.booleans(),
         redirect_blocked=st.booleans(),
     ),
@@ -259,6 +272,7 @@ STEPS = {
         lifetime_s=SECONDS,
         grace_s=st.integers(0, 15),
         resend=st.booleans(),
+        quiet=st.sampled_from(["", "", QUIET]),
         reports=st.sampled_from(["all", "first", "last"]),
     ),
     "sms without receipts": st.builds(
@@ -300,6 +314,7 @@ HAPPENINGS = {
     "orphan": st.just(("orphan",)),
     "stop": st.just(("stop",)),
     "delete": st.just(("delete",)),
+    "free": st.just(("free",)),
 }
 OFTEN = [
     "next",
@@ -315,6 +330,7 @@ OFTEN = [
     "orphan",
     "delete",
     "stop",
+    "free",
 ]
 HAPPENING = st.sampled_from(OFTEN).flatmap(HAPPENINGS.__getitem__)
 LIVES = st.lists(HAPPENING, min_size=10, max_size=40)
@@ -345,17 +361,20 @@ def live(world: World, happening: tuple[object, ...]) -> None:
             world.happen(Stopped(world.d.at))
         case ("delete",):
             world.happen(Delete())
+        case ("free",):
+            world.happen(Freed())
 
 
 @settings(max_examples=400, deadline=None)
-@given(PLANS, st.integers(0, 20_000), LIVES, LAST_ANSWERS)
+@given(PLANS, st.integers(0, 20_000), st.sampled_from([0, 0, 1, 50_000]), LIVES, LAST_ANSWERS)
 def test_every_life_keeps_the_invariants_and_ends(
     steps: tuple[Step, ...],
     due_at: int,
+    held_until: int,
     happenings: list[tuple[object, ...]],
     last_answers: list[Answer | None],
 ) -> None:
-    world = World(plan_delivery(steps, due_at), due_at)
+    world = World(hold(plan_delivery(steps, due_at), held_until), due_at)
     for happening in happenings:
         live(world, happening)
     world.come_to_rest(last_answers)

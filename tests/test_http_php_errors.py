@@ -52,6 +52,9 @@ REFUSALS: dict[str, dict[str, str]] = {
     "not_found": {"command": "receive", "id": "77"},
     "sender_not_registered": {"key": "POOR", "from": "other"},
     "viber_sender_not_registered": {"key": "POOR", **VIBER, "viber_from": "other"},
+    "destination_not_allowed": {"key": "POOR", "to": "48501234567"},
+    "premium_not_allowed": {"to": "380900212345"},
+    "bad_client_id": {"client_id": "x" * 256},
     "no_viber_sender": {**VIBER, "viber_from": "x" * 29},
     "text_too_long": {"message": "a" * 1531},
     "bad_viber_type": {**VIBER, "viber_type": "video"},
@@ -85,14 +88,20 @@ ELSEWHERE = {
     "image_too_large": "test_fetch.py",
     "image_of_other_kind": "test_fetch.py",
     "image_bad_pixels": "test_fetch.py",
-    "destination_not_allowed": "no rule about destinations yet",
+    "price_too_high": "test_http_php_limits.py",
+    "client_id_reused": "test_http_php_limits.py",
+    "duplicate": "test_http_php_limits.py",
+    "number_limit_reached": "test_http_php_limits.py",
+    "block_limit_reached": "test_http_php_limits.py",
+    "limit_reached": "test_http_php_limits.py",
+    "spend_limit_reached": "test_http_php_limits.py",
 }
 
 
 def test_every_error_of_the_catalogue_is_met() -> None:
     assert REFUSALS.keys() | ELSEWHERE.keys() == errors.CATALOGUE.keys()
     named = {name for name in ELSEWHERE.values() if name.startswith("test_") and " " not in name}
-    assert named - globals().keys() == {"test_wire.py", "test_fetch.py"}
+    assert named - globals().keys() == {"test_wire.py", "test_fetch.py", "test_http_php_limits.py"}
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from hopwire import money
 from hopwire.delivery import Answered
 from hopwire.errors import NotEnoughMoney
 from hopwire.model import Account, Actor, Answer, Fault, Never, Step, Taken
-from hopwire.store import Store
+from hopwire.store import Accepted, Order, Store
 from hopwire.store.audit import Audit
 from hopwire.store.directory import Directory
 from hopwire.store.ledger import Ledger, Margin, Movement, Refund
@@ -48,10 +48,15 @@ async def in_order(directory: Directory) -> bool:
     return not any((await directory.fsck()).values())
 
 
+async def admitted(store: Store, asked: Order) -> int:
+    (answer,) = await store.admit([asked])
+    assert isinstance(answer, Accepted)
+    return answer.id
+
+
 async def sent(store: Store, account: Account, *steps: Step) -> int:
     """A message whose first step was taken."""
-    (message_id,) = await store.admit([order(account, *steps)])
-    assert isinstance(message_id, int)
+    message_id = await admitted(store, order(account, *steps))
     (handover,) = await store.claim(steps[0].connector, "w", 1, 1000, NOW)
     await store.record([(message_id, Answered(handover.step, 0, Taken("p1")))], NOW)
     return message_id
@@ -150,8 +155,7 @@ async def test_a_reseller_earns_what_is_paid_above_its_own_price(
 async def test_nothing_is_earned_by_what_is_not_charged(
     store: Store, directory: Directory, reseller: Account, sub: Account
 ) -> None:
-    (message_id,) = await store.admit([order(sub, SOLD)])
-    assert isinstance(message_id, int)
+    message_id = await admitted(store, order(sub, SOLD))
     await store.claim("smsc", "w", 1, 1000, NOW)
     await store.record([(message_id, Answered(0, 0, Never("no", Fault.NUMBER)))], NOW)
     assert (await balance(directory, sub), await balance(directory, reseller)) == ((600, 0), (400, 0))
@@ -164,8 +168,7 @@ async def test_each_part_that_was_taken_is_earned_by(
     await directory.create_account("big", "", NOW, parent_id=reseller.id, credit_limit=10_000)
     found = await directory.account_by_login("big")
     assert found
-    (message_id,) = await store.admit([order(found[0], replace(SOLD, parts=3))])
-    assert isinstance(message_id, int)
+    message_id = await admitted(store, order(found[0], replace(SOLD, parts=3)))
     answers: list[Answer] = [Taken("a"), Taken("b"), Never("no", Fault.CONTENT)]
     for part, answer in enumerate(answers):
         await store.claim("smsc", "w", 1, 1000, NOW)
@@ -202,8 +205,7 @@ async def test_a_reseller_that_has_spent_its_earnings_cannot_give_them_back(
 async def test_what_has_cost_nothing_is_not_given_back(
     store: Store, directory: Directory, ledger: Ledger, account: Account
 ) -> None:
-    (message_id,) = await store.admit([order(account, SMS)])
-    assert isinstance(message_id, int)
+    message_id = await admitted(store, order(account, SMS))
     assert await ledger.refund(message_id, "", NOW) == []
     assert await ledger.refund(999_999, "", NOW) == []
     assert await balance(directory, account) == (1_000_000, 500)

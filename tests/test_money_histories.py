@@ -33,7 +33,7 @@ from hopwire.model import (
     Unknown,
     ViberText,
 )
-from hopwire.store import Store
+from hopwire.store import Accepted, Store
 from hopwire.store.directory import Directory
 from hopwire.store.engine import Engine, Row, T, Tx
 from hopwire.store.ledger import Ledger
@@ -181,7 +181,7 @@ class World:
         steps = tuple(replace(step, **RESOLD) if step.part_price > 90 else step for step in plan)
         asked = order(self._accounts[who], *(steps if who == "sub" else plan))._replace(accepted_at=self._now)
         answers = await self._store.admit([asked] * many)
-        self._ids += [one for one in answers if isinstance(one, int)]
+        self._ids += [one.id for one in answers if isinstance(one, Accepted)]
 
     async def claim(self, connector: str, n: int) -> None:
         self._handed += await self._store.claim(connector, "w", n, 30_000, self._now)

@@ -2,9 +2,16 @@ import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from phonenumbers import PhoneNumberFormat, ValidationResult
+from phonenumbers import PhoneNumberFormat, PhoneNumberType, ValidationResult
 
 from hopwire import phone
+
+COSTLY_KINDS = (
+    PhoneNumberType.PREMIUM_RATE,
+    PhoneNumberType.SHARED_COST,
+    PhoneNumberType.PAGER,
+    PhoneNumberType.UAN,
+)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +68,46 @@ def test_which_reading_wins(typed: str, home_country: str, digits: str, country:
     number = phone.parse(typed, home_country)
     assert number == (digits, country)
     assert phone.kind(number) == kind
+
+
+@pytest.mark.parametrize(
+    ("digits", "country", "costly"),
+    [
+        pytest.param("380501234567", "UA", False, id="mobile"),
+        pytest.param("380900212345", "UA", True, id="premium rate"),
+        pytest.param("380800212345", "UA", False, id="toll-free"),
+        pytest.param("19005550123", "US", True, id="premium rate in a plan of many countries"),
+        pytest.param("12025550123", "US", False, id="fixed or mobile"),
+        pytest.param("49180512345", "DE", True, id="shared cost"),
+        pytest.param("447600123456", "GB", True, id="a pager"),
+        pytest.param("447624123456", "IM", False, id="mobile where others have pagers"),
+        pytest.param("39061234567", "IT", False, id="a national number that begins with a zero"),
+        pytest.param("49700123456", "DE", False, id="a personal number"),
+        pytest.param("4950112345", "DE", False, id="in no known range"),
+        pytest.param("870773111632", "001", True, id="Inmarsat"),
+        pytest.param("881612345678", "001", True, id="Iridium"),
+        pytest.param("88213123456", "001", True, id="a network of no country"),
+        pytest.param("883510012345", "001", True, id="another one"),
+        pytest.param("979123456789", "001", True, id="international premium rate"),
+        pytest.param("80812345678", "001", True, id="international shared cost"),
+        pytest.param("80012345678", "001", False, id="international toll-free"),
+        pytest.param("380501234567", "", False, id="of a country that is not told"),
+    ],
+)
+def test_who_is_called_may_earn_by_it(digits: str, country: str, costly: bool) -> None:
+    assert phone.costly(digits, country) is costly
+
+
+@pytest.mark.parametrize("kind", COSTLY_KINDS)
+def test_what_is_costly_is_what_the_library_says(kind: int) -> None:
+    """An example of the kind in each country that has one."""
+    for region in phonenumbers.SUPPORTED_REGIONS:
+        example = phonenumbers.example_number_for_type(region, kind)
+        if example is not None:
+            digits = phonenumbers.format_number(example, PhoneNumberFormat.E164)[1:]
+            number = phonenumbers.parse("+" + digits)
+            country = phonenumbers.region_code_for_number(number) or region
+            assert phone.costly(digits, country) is (phonenumbers.number_type(number) in COSTLY_KINDS), digits
 
 
 @pytest.mark.parametrize(

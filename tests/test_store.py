@@ -23,7 +23,7 @@ from hopwire.model import (
     Unknown,
     ViberText,
 )
-from hopwire.store import Change, Order, Store
+from hopwire.store import Accepted, Change, Order, Store
 from hopwire.store.batch import Batch
 from hopwire.store.directory import Directory
 from hopwire.store.migrate import open_store
@@ -37,7 +37,7 @@ FREE = replace(SMS, part_price=0)
 
 async def admit(store: Store, *orders: Order) -> list[int]:
     answers = await store.admit(orders)
-    ids = [answer for answer in answers if isinstance(answer, int)]
+    ids = [answer.id for answer in answers if isinstance(answer, Accepted)]
     assert len(ids) == len(orders)
     return ids
 
@@ -104,7 +104,7 @@ async def test_a_credit_limit_can_be_spent_and_not_more(store: Store, directory:
     (account,) = await directory.accounts()
     assert account.id == account_id
     answers = await store.admit([order(account, SMS)] * 3)
-    assert [isinstance(answer, int) for answer in answers] == [True, True, False]
+    assert [isinstance(answer, Accepted) for answer in answers] == [True, True, False]
 
 
 async def test_an_account_that_is_gone_cannot_pay(store: Store, account: Account) -> None:
@@ -132,9 +132,9 @@ async def test_an_acceptance_that_fails_midway_leaves_nothing(
 
 async def accepted(stores: Sequence[Store], account: Account, orders: int) -> list[int]:
     """The ids of so many orders, asked for one by one at the same time."""
-    batches: list[Batch[Order, int | ApiError]] = [Batch(store.admit, most=25) for store in stores]
+    batches: list[Batch[Order, Accepted | ApiError]] = [Batch(store.admit, most=25) for store in stores]
     answers = await asyncio.gather(*(batches[n % len(batches)](order(account, SMS)) for n in range(orders)))
-    return [answer for answer in answers if isinstance(answer, int)]
+    return [answer.id for answer in answers if isinstance(answer, Accepted)]
 
 
 async def test_money_for_k_accepts_k_of_ten_k_concurrent_orders(store: Store, directory: Directory) -> None:

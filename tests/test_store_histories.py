@@ -21,6 +21,7 @@ from hopwire.model import (
     Fault,
     Handover,
     Later,
+    Limits,
     Never,
     Outcome,
     Receipt,
@@ -30,16 +31,21 @@ from hopwire.model import (
     Taken,
     Unknown,
 )
-from hopwire.store import RECEIPTS_KEPT_MS, Store
+from hopwire.store import RECEIPTS_KEPT_MS, Accepted, Store
+from hopwire.store.audit import US
 from hopwire.store.directory import Directory
 from hopwire.store.engine import Tx
+from hopwire.store.holds import Holds
 from hopwire.store.migrate import open_store
 from hopwire.store.rows import kept_by_id
 from hopwire.timeline import Story, What, lines
 
 LEASE_MS = 30_000
 A_DAY_MS = 86_400_000
-TABLES = ("accounts", "deliveries", "messages", "handles", "receipts", "ledger", "events", "no_account")
+TABLES = (
+    "accounts", "deliveries", "messages", "handles", "receipts", "ledger", "events", "no_account", "recent",
+    "holds", "notices",
+)  # fmt: skip
 
 PLANS: tuple[tuple[Step, ...], ...] = (
     (VIBER, SMS),
@@ -62,7 +68,7 @@ ANSWERS: tuple[Answer, ...] = (
 )
 
 plans = st.sampled_from(PLANS)
-numbers = st.sampled_from(("380501112233", "380671112233"))
+numbers = st.sampled_from(("380501112233", "380501112234", "380671112233"))
 connectors = st.sampled_from(("viber", "smsc"))
 workers = st.sampled_from(("w1", "w2"))
 which = st.integers(0, 9)
@@ -77,7 +83,7 @@ receipts = st.builds(
     raw=st.just(""),
     also=st.sampled_from(((), ("a",), ("c", "b"))),
 )
-admits = st.tuples(st.just("admit"), plans, numbers, st.sampled_from((0, 0, 60)))
+admits = st.tuples(st.just("admit"), plans, numbers, st.sampled_from((0, 0, 60)), st.sampled_from((0, 0, 2)))
 claims = st.tuples(st.just("claim"), connectors, st.integers(1, 8), workers)
 answers = st.tuples(
     st.just("answer"), st.lists(st.tuples(which, st.sampled_from(ANSWERS)), min_size=1, max_size=5)
@@ -93,6 +99,7 @@ events = st.one_of(
     st.tuples(st.just("timers"), st.integers(1, 5)),
     st.tuples(st.just("recover"), workers),
     st.tuples(st.just("delete"), which),
+    st.tuples(st.just("decide"), which, st.booleans()),
     st.tuples(st.just("wait"), st.sampled_from((1, 31, 600, 3700))),
 )
 
@@ -112,12 +119,13 @@ class World:
 
     # ---- what may happen
 
-    async def admit(self, plan: tuple[Step, ...], to: str, later_s: int) -> None:
+    async def admit(self, plan: tuple[Step, ...], to: str, later_s: int, sequence: int) -> None:
+        """Of a suspicious sequence, the message is held."""
         due_at = self._now + 1000 * later_s
-        asked = order(self._account, to=to, send_at=due_at)
+        asked = order(replace(self._account, limits=Limits(sequence=sequence)), to=to, send_at=due_at)
         asked = asked._replace(delivery=plan_delivery(plan, due_at), accepted_at=self._now)
         answers = await self._store.admit([asked])
-        self._ids += [answer for answer in answers if isinstance(answer, int)]
+        self._ids += [answer.id for answer in answers if isinstance(answer, Accepted)]
 
     async def claim(self, connector: str, n: int, worker: str) -> None:
         self._handed += await self._store.claim(connector, worker, n, LEASE_MS, self._now)
@@ -146,6 +154,9 @@ class World:
 
     async def delete(self, n: int) -> None:
         await self._store.delete(self._account.id, self._ids[-1 - n :][:1], self._now)
+
+    async def decide(self, n: int, release: bool) -> None:
+        await self._store.decide_held(self._ids[-1 - n :], release, US, self._now)
 
     async def wait(self, seconds: int) -> None:
         self._now += 1000 * seconds
@@ -195,6 +206,7 @@ class World:
         assert all(status.final for status in self._statuses.values())
         (account,) = await self._directory.accounts()
         assert account.reserved == 0
+        assert await Holds(self._store.engine).waiting(1) == []
         await self._store.forget_receipts(self._now + RECEIPTS_KEPT_MS)
         assert await self._store.match_receipts(100, self._now) == 0
 

@@ -14,7 +14,7 @@ from test_store import admit, answered, claim, money
 from hopwire.errors import NotEnoughMoney, RecipientOptedOut
 from hopwire.inbox import whole
 from hopwire.model import Account, Fault, Incoming, Never, Status, Taken, Unsubscribed
-from hopwire.store import Store
+from hopwire.store import Accepted, Store
 from hopwire.store.directory import Directory
 from hopwire.store.inbox import Inbox, InboxMessage, Stopped
 from hopwire.store.migrate import open_store
@@ -219,7 +219,7 @@ async def test_a_stop_word_stops_one_account_until_a_start_word(
     assert await inbox.stopped(owner.id, 9) == [Stopped(FROM, NOW, " Stop! ")]
     refused, accepted = await store.admit([order(owner, to=FROM), order(other, to=FROM)])
     assert isinstance(refused, RecipientOptedOut)
-    assert isinstance(accepted, int)
+    assert isinstance(accepted, Accepted)
     await inbox.keep_incoming([incoming(b"start")], NOW + 1, **WORDS)
     assert await inbox.stopped(owner.id, 9) == []
     await admit(store, order(owner, to=FROM))
@@ -267,7 +267,7 @@ async def test_nothing_is_reserved_for_who_has_opted_out(
     await inbox.stop(account.id, FROM, NOW)
     answers = await store.admit([order(account, SMS, to=to) for to in ("1", FROM, "2", FROM, "3")])
     assert [type(answer) for answer in answers] == [
-        int, RecipientOptedOut, int, RecipientOptedOut, NotEnoughMoney,
+        Accepted, RecipientOptedOut, Accepted, RecipientOptedOut, NotEnoughMoney,
     ]  # fmt: skip
     assert await money(directory) == (1000, 1000)
     assert [handover.recipient for handover in await claim(store)] == ["1", "2"]

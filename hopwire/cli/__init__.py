@@ -14,9 +14,12 @@ from hopwire.cli import (
     connector,
     connector_setup,
     connector_trace,
+    hold,
     inbox,
     ledger,
+    limits,
     message,
+    notice,
     number,
     operator,
     price,
@@ -42,6 +45,8 @@ for command in (connector_setup.add, connector_setup.test, connector_trace.trace
 app.add_typer(connector.commands, name="connector")
 inbox.message.command("show")(message.show)
 app.add_typer(inbox.message, name="message")
+app.add_typer(hold.commands, name="hold")
+app.add_typer(notice.commands, name="notice")
 app.add_typer(number.commands, name="number")
 app.add_typer(inbox.stoplist, name="stoplist")
 app.add_typer(sms.commands, name="sms")
@@ -51,6 +56,7 @@ for one in price.COMMANDS:
     client.price.command(one.__name__.removesuffix("_"))(one)
 app.add_typer(sender.commands, name="sender")
 app.add_typer(audit.commands, name="audit")
+account.commands.command("limit")(limits.limit)
 
 
 @app.command()

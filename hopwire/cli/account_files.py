@@ -14,7 +14,7 @@ from hopwire.cli.console import AsJson, CommandError, ConfigFile, Ending, actor,
 from hopwire.cli.operator import in_directory
 
 if TYPE_CHECKING:
-    from hopwire.model import Account
+    from hopwire.model import Account, Limits
     from hopwire.store.directory import Directory
     from hopwire.store.senders import SenderName, Senders
 
@@ -47,7 +47,7 @@ def export(config: ConfigFile = None) -> None:
 
 
 def _told(account: "Account", logins: dict[int, str], names: "list[SenderName]") -> dict[str, object]:
-    from hopwire import accounts
+    from hopwire import accounts, limits
 
     own = [one for one in names if one.account_id == account.id]
     return {
@@ -55,6 +55,7 @@ def _told(account: "Account", logins: dict[int, str], names: "list[SenderName]")
         **({"reseller": logins[account.parent_id]} if account.parent_id else {}),
         "status": account.status.name.lower(),
         **accounts.write(account),
+        "limits": {name: value for name, value in limits.shown(account.limits).items() if value},
         "senders": [{part: getattr(one, part) for part in SENDER if getattr(one, part)} for one in own],
     }
 
@@ -188,10 +189,23 @@ def _wanted(login: str, told: Any) -> Wanted:
         if status.upper() not in AccountStatus.__members__:
             raise ValueError("status: must be active, paused or closed")
         names = tuple(_sender(one) for one in table.pop("senders", ()))
+        bounds = _limits(table.pop("limits", {}))
         fields = accounts.read({name: str(value) for name, value in table.items()})
     except (TypeError, ValueError) as error:
         raise ValueError(f"{where}: {error}") from None
-    return Wanted(login, currency, reseller, {**fields, "status": AccountStatus[status.upper()]}, names)
+    fields |= {"status": AccountStatus[status.upper()], **bounds}
+    return Wanted(login, currency, reseller, fields, names)
+
+
+def _limits(told: Any) -> "dict[str, Limits]":
+    """All limits, where the file has any; those that it does not name are taken away."""
+    from hopwire import limits
+    from hopwire.model import Limits
+
+    bounds = Limits()
+    for name, value in dict(told).items():
+        bounds = limits.changed(bounds, name, str(value))
+    return {"limits": bounds} if told else {}
 
 
 def _sender(told: Any) -> "SenderName":

@@ -9,6 +9,7 @@ from hopwire.cli.console import (
     CommandError,
     ConfigFile,
     Ending,
+    actor,
     emit,
     emit_rows,
     moment,
@@ -21,15 +22,20 @@ from hopwire.cli.operator import Login, find_account, in_store
 if TYPE_CHECKING:
     from hopwire.model import Account
     from hopwire.store import Store
+    from hopwire.store.directory import Directory
     from hopwire.store.inbox import InboxMessage
 
 T = TypeVar("T")
 
 message = new_commands("Messages.")
-stoplist = new_commands("Stop lists: who wants no more messages from an account.")
+stoplist = new_commands("Stop lists: who wants no more messages from an account, or from anybody.")
 number = new_commands("Numbers of ours: what comes to one belongs to the account.")
 
-Number = Annotated[str, typer.Argument(help="Phone number, as it is typed in the account's country.")]
+Words = Annotated[
+    list[str],
+    typer.Argument(metavar="[LOGIN] NUMBER", help="The number as it is typed in the account's country."),
+]
+Everyone = Annotated[bool, typer.Option("--all", help="Everybody's list; the number is international.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many, the newest first.")]
 
 
@@ -74,17 +80,21 @@ def _message_row(one: "InboxMessage", login: str | None, as_json: bool) -> dict[
 
 @stoplist.command("list")
 def list_stopped(
-    login: Login, limit: Limit = 1000, config: ConfigFile = None, as_json: AsJson = False
+    login: Annotated[str, typer.Argument(help="Login of the account.")] = "",
+    everyone: Everyone = False,
+    limit: Limit = 1000,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
 ) -> None:
-    """List who wants no more messages from the account."""
+    """List who wants no more messages from the account, or from anybody."""
     from hopwire.store.directory import Directory
     from hopwire.store.inbox import Inbox
 
     async def work(store: "Store") -> list[dict[str, object]]:
-        account = await find_account(Directory(store.engine), login)
+        whose = await _whose(Directory(store.engine), login, everyone)
         return [
             {"number": one.number, "since": moment(one.at), "note": shown(one.note, as_json)}
-            for one in await Inbox(store.engine).stopped(account.id, limit)
+            for one in await Inbox(store.engine).stopped(whose.id, limit)
         ]
 
     emit_rows(in_store(read_config(config), work), as_json)
@@ -92,40 +102,64 @@ def list_stopped(
 
 @stoplist.command("add")
 def add_stopped(
-    login: Login,
-    number: Number,
+    words: Words,
+    everyone: Everyone = False,
     note: Annotated[str, typer.Option(help="Why.")] = "",
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send no more messages of the account to the number."""
+    """Send no more messages of the account to the number, or with --all none of any account."""
     from hopwire.admission import now_ms
     from hopwire.store.directory import Directory
     from hopwire.store.inbox import Inbox
 
+    login, number = _split(words, everyone)
+
     async def work(store: "Store") -> str:
-        account = await find_account(Directory(store.engine), login)
-        digits = read_number(number, account)
-        await Inbox(store.engine).stop(account.id, digits, now_ms(), note)
+        whose = await _whose(Directory(store.engine), login, everyone)
+        digits = read_number(number, whose)
+        await Inbox(store.engine).stop(whose.id, digits, now_ms(), note, actor())
         return digits
 
-    emit({"login": login, "number": in_store(read_config(config), work), "stopped": True}, as_json)
+    emit({"login": login or "*", "number": in_store(read_config(config), work), "stopped": True}, as_json)
 
 
 @stoplist.command("remove")
-def remove_stopped(login: Login, number: Number, config: ConfigFile = None, as_json: AsJson = False) -> None:
-    """Let messages of the account go to the number again."""
+def remove_stopped(
+    words: Words, everyone: Everyone = False, config: ConfigFile = None, as_json: AsJson = False
+) -> None:
+    """Let messages of the account go to the number again; with --all take it off everybody's list."""
     from hopwire.store.directory import Directory
     from hopwire.store.inbox import Inbox
 
+    login, number = _split(words, everyone)
+
     async def work(store: "Store") -> str:
-        account = await find_account(Directory(store.engine), login)
-        digits = read_number(number, account)
-        if not await Inbox(store.engine).unstop(account.id, digits):
-            raise CommandError(Ending.NOT_FOUND, "the number is not on the account's stop list")
+        whose = await _whose(Directory(store.engine), login, everyone)
+        digits = read_number(number, whose)
+        if not await Inbox(store.engine).unstop(whose.id, digits, actor()):
+            raise CommandError(Ending.NOT_FOUND, "the number is not on the stop list")
         return digits
 
-    emit({"login": login, "number": in_store(read_config(config), work), "stopped": False}, as_json)
+    emit({"login": login or "*", "number": in_store(read_config(config), work), "stopped": False}, as_json)
+
+
+def _split(words: list[str], everyone: bool) -> tuple[str, str]:
+    """Login and number; with --all there is no login."""
+    if len(words) != (1 if everyone else 2):
+        raise CommandError(Ending.USAGE, "name LOGIN and NUMBER, or --all and NUMBER")
+    return ("", words[0]) if everyone else (words[0], words[1])
+
+
+async def _whose(directory: "Directory", login: str, everyone: bool) -> "Account":
+    """Whose list it is; everybody's is nobody's, who has no home country."""
+    from msgspec.structs import replace
+
+    from hopwire.store.directory import NOBODY
+
+    if everyone == bool(login):
+        raise CommandError(Ending.USAGE, "name either LOGIN or --all")
+    return replace(NOBODY, home_country="") if everyone else await find_account(directory, login)
 
 
 # ---- numbers

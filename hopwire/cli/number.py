@@ -28,17 +28,17 @@ Country = Annotated[str, typer.Option(help="Country of a national number, ISO 31
 
 @commands.command()
 def show(number: Typed, country: Country = "UA", config: ConfigFile = None, as_json: AsJson = False) -> None:
-    """Tell until when a number is not looked for on Viber, and on whose stop lists it is."""
+    """Tell until when a number is not looked for on Viber, and on whose stop lists it is (*: everybody's)."""
     from hopwire import phone
     from hopwire.admission import now_ms
     from hopwire.store.directory import Directory
-    from hopwire.store.inbox import Inbox
+    from hopwire.store.inbox import EVERYONE, Inbox
     from hopwire.store.memory import Memory
 
     read = _read(number, country)
 
     async def work(store: "Store") -> dict[str, object]:
-        logins = {one.id: one.login for one in await Directory(store.engine).accounts()}
+        logins = {EVERYONE: "*"} | {one.id: one.login for one in await Directory(store.engine).accounts()}
         stopped = [logins[i] for i in await Inbox(store.engine).stopped_by(read.digits)]
         return {
             "number": read.digits,

@@ -279,15 +279,16 @@ async def _seed(config: "Config", folder: Path, known: dict[str, str], password:
 async def _new_account(directory: "Directory", secret: bytes, password: str) -> dict[str, str]:
     from hopwire.admission import now_ms
     from hopwire.credentials import hash_password, key_digest, key_label, new_key
-    from hopwire.model import Price
+    from hopwire.model import Limits, Price
     from hopwire.store.ledger import Ledger
     from hopwire.store.prices import PriceBook
 
-    key, now = new_key(), now_ms()
-    login, account = DEMO_LOGIN, await directory.create_account(DEMO_LOGIN, hash_password(password), now)
+    key, now, limits = new_key(), now_ms(), Limits(destinations=("*",))
+    login, hashed = DEMO_LOGIN, hash_password(password)
+    account = await directory.create_account(login, hashed, now, limits=limits)
     while account is None:  # a database that other demos have used
         login = f"{DEMO_LOGIN}-{secrets.token_hex(3)}"
-        account = await directory.create_account(login, hash_password(password), now)
+        account = await directory.create_account(login, hashed, now, limits=limits)
     await Ledger(directory.engine).top_up(account, DEMO_MONEY * 1_000_000, "demo", now)
     prices = [Price(channel, "", round(price * 1e6)) for channel, price in DEMO_PRICES.items()]
     await PriceBook(directory.engine).put(prices)

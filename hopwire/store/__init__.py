@@ -14,12 +14,15 @@ from itertools import compress, islice
 from hopwire import delivery as life
 from hopwire import metrics
 from hopwire.delivery import advance
-from hopwire.errors import ApiError, NotEnoughMoney, RecipientOptedOut
-from hopwire.model import Handover, Receipt, Status, Taken
-from hopwire.store import memory
+from hopwire.errors import ApiError
+from hopwire.model import Actor, Handover, Receipt, Status, Taken
+from hopwire.store import audit, limits, memory, notices
 from hopwire.store.engine import Engine, Row, Tx
+from hopwire.store.inbox import EVERYONE
+from hopwire.store.notices import Notice
 from hopwire.store.receipts import RECEIPTS_KEPT_MS, Change, Found, attribute, before_answer, find, note
 from hopwire.store.rows import (
+    Accepted,
     Kept,
     KeptReceipt,
     Order,
@@ -46,7 +49,16 @@ from hopwire.store.rows import (
 )
 from hopwire.timeline import Story, notes
 
-__all__ = ["RECEIPTS_KEPT_MS", "Change", "Order", "Overview", "Standing", "Store", "UnmatchedReceipt"]
+__all__ = [
+    "RECEIPTS_KEPT_MS",
+    "Accepted",
+    "Change",
+    "Order",
+    "Overview",
+    "Standing",
+    "Store",
+    "UnmatchedReceipt",
+]
 
 ID_BLOCK = 1000
 MoneyAction = life.Charge | life.Release | life.Commission | life.Cost
@@ -80,24 +92,35 @@ class Store:
 
     # ---- acceptance
 
-    async def admit(self, orders: Sequence[Order]) -> list[int | ApiError]:
+    async def admit(self, orders: Sequence[Order]) -> list[Accepted | ApiError]:
         """Take the money, keep the messages and make them due: each of them whole or not at all.
 
-        Answers the new id, `RecipientOptedOut` or `NotEnoughMoney`, for each order.
+        Answers, for each order, what the client is told of the message, or why it was not accepted: by the
+        stop list, for want of money, or by a limit of the account. A request that is repeated under the key
+        that its client has given to it is answered as it was.
         """
         ids = await self._take_ids(len(orders))
 
-        def work(tx: Tx) -> list[int | ApiError]:
-            refused = _refused(tx, orders)
-            taken = [(i, order) for i, order, no in zip(ids, orders, refused, strict=True) if no is None]
+        def work(tx: Tx) -> tuple[list[Accepted | ApiError], list[Notice]]:
+            answers, taken, told = limits.decide(tx, ids, orders)
             tx.many("create_message", [message_row(*one) for one in taken])
             tx.many("create_delivery", [delivery_row(*one) for one in taken])
             tx.many("create_ledger_entry", [row for one in taken for row in reservation_rows(*one)])
             if taken:
                 tx.wake()
-            return [i if no is None else no for i, no in zip(ids, refused, strict=True)]
+            return answers, notices.give(tx, told)
 
-        return await self.engine.write(work)
+        answers, given = await self.engine.write(work)
+        notices.tell(given)
+        return answers
+
+    async def answered(
+        self, account_id: int, client_key: str, fingerprint: str, now: int
+    ) -> Accepted | ApiError | None:
+        """What was answered to a client's key, or that it stands for another request; None: it is new."""
+        return await self.engine.read(
+            lambda tx: limits.answered(tx, account_id, client_key, fingerprint, now)
+        )
 
     async def _take_ids(self, n: int) -> list[int]:
         """The next ids; those of an order that is refused, and of a block cut short, are never used."""
@@ -169,6 +192,21 @@ class Store:
             kept = _load(tx, _standings(tx, account_id, ids))
             self._apply(tx, kept, [(i, life.Delete()) for i in kept], now)
             return {i: Standing(one.delivery.status, one.status_at) for i, one in kept.items()}
+
+        return await self.engine.write(work)
+
+    async def decide_held(self, ids: Sequence[int], release: bool, by: Actor, now: int) -> list[int]:
+        """Let these messages go that are held, or delete them; which of them were held."""
+        event = life.Freed() if release else life.Delete()
+
+        def work(tx: Tx) -> list[int]:
+            kept = {i: one for i, one in _load(tx, ids).items() if one.delivery.held_until}
+            self._apply(tx, kept, [(i, event) for i in kept], now)
+            for account_id in sorted({one.account_id for one in kept.values()}):
+                theirs = [i for i, one in kept.items() if one.account_id == account_id]
+                action = "release held" if release else "refuse held"
+                audit.note(tx, by, action, f"account {account_id}", {}, {"messages": theirs})
+            return sorted(kept)
 
         return await self.engine.write(work)
 
@@ -302,6 +340,8 @@ class Store:
             kept[i] = one._replace(delivery=d, status_at=status_at)
             actions += [(i, action) for action in todo]
         changed = [one for i, one in sorted(kept.items()) if one.delivery != before[i].delivery]
+        held = [one for one in changed if before[one.id].delivery.held_until]
+        tx.many("drop_hold", [(one.id,) for one in held])
         tx.many("save_delivery", [save_row(one) for one in changed])
         tx.many("create_handle", handles)
         tx.many("create_event", events)
@@ -360,28 +400,8 @@ def _stopped(tx: Tx, kept: Mapping[int, Kept]) -> dict[int, life.Event]:
     return {
         i: life.Stopped(one.delivery.at)
         for i, one in kept.items()
-        if stopped and (one.account_id, one.recipient) in stopped
+        if stopped and not stopped.isdisjoint(((one.account_id, one.recipient), (EVERYONE, one.recipient)))
     }
-
-
-def _refused(tx: Tx, orders: Sequence[Order]) -> list[ApiError | None]:
-    """Reserve for each order that may be accepted, in their order; None for these, why not for the others."""
-    numbers = {order.request.recipient for order in orders}
-    stopped = set(tx.all("stopped_among", numbers=list(numbers)))
-    left: dict[int, int] = dict(tx.all("lock_funds", ids=sorted({order.account.id for order in orders})))
-    spent: dict[int, int] = defaultdict(int)
-    refused: list[ApiError | None] = []
-    for order in orders:
-        account, price = order.account.id, order.price
-        if (account, order.request.recipient) in stopped:
-            refused.append(RecipientOptedOut())
-        elif account not in left or left[account] - spent[account] < price:
-            refused.append(NotEnoughMoney())
-        else:
-            spent[account] += price
-            refused.append(None)
-    tx.many("reserve_funds", [(amount, i) for i, amount in sorted(spent.items()) if amount])
-    return refused
 
 
 def _move_money(tx: Tx, actions: Sequence[tuple[Kept, MoneyAction]], now: int) -> None:

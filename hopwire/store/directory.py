@@ -26,7 +26,18 @@ KEY = (
 )  # fmt: skip
 FIXED = ("id", "login", "balance", "reserved", "currency", "parent_id", "parent_status", "parent_plan")
 TRAITS = tuple(name for name in ACCOUNT if name not in FIXED)  # what an operator may change
-CHECKS = ("balance", "reserved", "limit", "steps", "refunds", "transfers", "stuck", "kept", "orphans")
+CHECKS = (
+    "balance",
+    "reserved",
+    "limit",
+    "steps",
+    "refunds",
+    "transfers",
+    "stuck",
+    "kept",
+    "holds",
+    "orphans",
+)
 NOBODY = Account(
     id=0,
     login="",

@@ -13,7 +13,9 @@ from msgspec.structs import replace
 
 from hopwire import inbox
 from hopwire.inbox import Key, Pile, Wish
-from hopwire.model import Incoming, Unsubscribed
+from hopwire.model import Actor, Incoming, Unsubscribed
+from hopwire.store import audit
+from hopwire.store.audit import masked
 from hopwire.store.engine import Engine, Row, Tx
 from hopwire.store.rows import plain, plain_id
 
@@ -36,7 +38,7 @@ class OwnNumber(NamedTuple):
 
 
 class Stopped(NamedTuple):
-    """Someone who wants no more messages from an account."""
+    """Someone who wants no more messages from an account, or from anybody."""
 
     number: str  # digits
     at: int
@@ -46,6 +48,7 @@ class Stopped(NamedTuple):
 Came = tuple[int, Sequence[Incoming]]  # when, and the parts of one message
 About = tuple[str, str, str]  # connector, id of a message: the upstream's, or ours as m:ID; number, digits
 
+EVERYONE = 0  # the account whose stop list is everybody's
 OUR_ID = re.compile(r"m:([0-9]{1,16})", re.ASCII)
 
 
@@ -143,21 +146,34 @@ class Inbox:
 
     # ---- stop lists
 
-    async def stop(self, account_id: int, number: str, now: int, note: str = "") -> bool:
-        """Accept no more messages of the account to the number; False where that was so before."""
+    async def stop(
+        self, account_id: int, number: str, now: int, note: str = "", by: Actor | None = None
+    ) -> bool:
+        """Accept no more messages of the account to the number; False where that was so before.
+
+        `EVERYONE`: of any account. `by`: who has entered it, for the audit.
+        """
+        row = {"account_id": account_id, "number": _digits(number), "at": now, "note": plain(note)}
 
         def work(tx: Tx) -> bool:
-            return (
-                tx.run("stop", account_id=account_id, number=_digits(number), at=now, note=plain(note)) == 1
-            )
+            done = tx.run("stop", **row) == 1
+            if done and by:
+                facts = {"number": masked(number), "note": note}
+                audit.note(tx, by, "stop", f"account {account_id}", {}, facts)
+            return done
 
         return await self._engine.write(work)
 
-    async def unstop(self, account_id: int, number: str) -> bool:
+    async def unstop(self, account_id: int, number: str, by: Actor | None = None) -> bool:
         """False where the number was not on the account's list."""
-        return await self._engine.write(
-            lambda tx: tx.run("unstop", account_id=account_id, number=_digits(number)) == 1
-        )
+
+        def work(tx: Tx) -> bool:
+            done = tx.run("unstop", account_id=account_id, number=_digits(number)) == 1
+            if done and by:
+                audit.note(tx, by, "unstop", f"account {account_id}", {"number": masked(number)})
+            return done
+
+        return await self._engine.write(work)
 
     async def stopped_by(self, number: str) -> list[int]:
         """The accounts on whose lists the number is."""

@@ -33,6 +33,57 @@ UPDATE accounts SET reserved = reserved + :amount WHERE id = :id
 -- name: stopped_among
 SELECT account_id, number FROM stop_list WHERE number {in numbers}
 
+-- name: usage_of
+SELECT account_id, scope, ends_at, n FROM usage
+ WHERE account_id {in accounts} AND scope {in scopes} AND ends_at > :now
+
+-- name: count_usage
+INSERT INTO usage (account_id, scope, ends_at, n) VALUES (:account_id, :scope, :ends_at, :n)
+ON CONFLICT (account_id, scope, ends_at) DO UPDATE SET n = usage.n + excluded.n
+
+-- name: old_usage
+SELECT account_id, scope, ends_at FROM usage WHERE ends_at <= :now ORDER BY ends_at LIMIT :n
+
+-- name: drop_usage
+DELETE FROM usage WHERE account_id = :account_id AND scope = :scope AND ends_at = :ends_at
+
+-- name: recent_to
+SELECT account_id, number, digest, at, message_id FROM recent
+ WHERE account_id {in accounts} AND number {in numbers} AND at > :since
+
+-- name: recent_in
+SELECT account_id, block, number FROM recent
+ WHERE account_id {in accounts} AND block {in blocks} AND at > :since
+
+-- name: keep_recent
+INSERT INTO recent (account_id, number, digest, block, at, message_id)
+VALUES (:account_id, :number, :digest, :block, :at, :message_id)
+ON CONFLICT (account_id, number, digest) DO UPDATE SET at = excluded.at, message_id = excluded.message_id
+
+-- name: old_recent
+SELECT account_id, number, digest, at FROM recent WHERE at <= :before ORDER BY at LIMIT :n
+
+-- name: drop_recent
+-- Unless it was sent again meanwhile.
+DELETE FROM recent WHERE account_id = :account_id AND number = :number AND digest = :digest AND at = :at
+
+-- name: answered_among
+SELECT account_id, key, fingerprint, message_id, parts, at FROM answered
+ WHERE account_id {in accounts} AND key {in keys} AND at > :since
+
+-- name: keep_answer
+INSERT INTO answered (account_id, key, fingerprint, message_id, parts, at)
+VALUES (:account_id, :key, :fingerprint, :message_id, :parts, :at)
+ON CONFLICT (account_id, key)
+DO UPDATE SET fingerprint = excluded.fingerprint, message_id = excluded.message_id, parts = excluded.parts,
+              at = excluded.at
+
+-- name: old_answers
+SELECT account_id, key, at FROM answered WHERE at <= :before ORDER BY at LIMIT :n
+
+-- name: drop_answer
+DELETE FROM answered WHERE account_id = :account_id AND key = :key AND at = :at
+
 -- name: create_message
 INSERT INTO messages (id, account_id, accepted_at, send_at, recipient, transactional,
                       sms_sender, sms, viber_sender, viber, via)
@@ -236,6 +287,28 @@ SELECT count(*), min(due_at) FROM deliveries WHERE due_at IS NOT NULL AND due_at
 
 -- name: count_by_status
 SELECT status, count(*) FROM deliveries GROUP BY status ORDER BY status
+
+-- ---- what waits for the operator, and what he should know
+
+-- name: create_hold
+INSERT INTO holds (message_id, account_id, at, reason) VALUES (:message_id, :account_id, :at, :reason)
+
+-- name: drop_hold
+DELETE FROM holds WHERE message_id = :message_id
+
+-- name: list_holds
+SELECT h.message_id, h.account_id, h.at, h.reason, d.recipient FROM holds h JOIN deliveries d ON d.id = h.message_id
+ WHERE h.message_id > :after AND :account_id IN (0, h.account_id)
+   AND :block IN ('', substr(d.recipient, 1, length(d.recipient) - 3))
+ ORDER BY h.message_id LIMIT :n
+
+-- name: give_notice
+INSERT INTO notices (at, account_id, kind, period, detail) VALUES (:at, :account_id, :kind, :period, :detail)
+ON CONFLICT DO NOTHING
+
+-- name: latest_notices
+SELECT id, at, account_id, kind, period, detail FROM notices
+ WHERE :account_id IN (0, account_id) ORDER BY id DESC LIMIT :n
 
 -- ---- the directory: accounts, keys, sender names, prices
 
@@ -495,6 +568,11 @@ SELECT l.message_id, sum(CASE l.kind WHEN 'reserve' THEN l.amount ELSE -l.amount
   FROM ledger l JOIN deliveries d ON d.id = l.message_id
  WHERE d.status > 2 AND d.timer_at IS NULL AND l.kind IN ('reserve', 'charge', 'release')
  GROUP BY l.message_id HAVING sum(CASE l.kind WHEN 'reserve' THEN l.amount ELSE -l.amount END) <> 0
+
+-- name: fsck_holds
+-- Waits for the operator's decision, and is not held.
+SELECT h.message_id, h.account_id FROM holds h LEFT JOIN deliveries d ON d.id = h.message_id
+ WHERE d.id IS NULL OR d.status > 0 OR d.due_at IS NOT NULL OR d.timer_at IS NULL
 
 -- name: fsck_orphans
 SELECT d.id FROM deliveries d LEFT JOIN messages m ON m.id = d.id WHERE m.id IS NULL

@@ -49,10 +49,18 @@ class Order(NamedTuple):
     accepted_at: int
     key_id: int = 0  # by which it was asked for; 0: by a password
     client_key: str = ""  # that the client gave to this request, so that it can be made again; "": none
+    parts: int = 1  # of the SMS, as the client is told
 
     @property
     def price(self) -> int:
         return sum(rung.plan.price for rung in self.delivery.rungs)
+
+
+class Accepted(NamedTuple):
+    """What the client is told of a message; of a repeat, what he was told before."""
+
+    id: int
+    parts: int
 
 
 class Kept(NamedTuple):
@@ -143,7 +151,7 @@ def plain_id(provider_id: str) -> str:
 
 def message_row(message_id: int, order: Order) -> Row:
     account, request, delivery, at, *_ = order
-    send_at = delivery.due_at if delivery.due_at is not None else at
+    send_at = delivery.rungs[0].parts[0].due_at if delivery.rungs else at
     return (
         message_id, account.id, at, send_at, request.recipient, int(account.transactional),
         request.sms_sender, _text(request.sms), request.viber_sender, _text(request.viber),

@@ -281,22 +281,24 @@ CREATE TABLE templates (
 -- Counted only where there is a limit.
 CREATE TABLE usage (
     account_id BIGINT NOT NULL,
-    scope      TEXT NOT NULL,         -- 'account/day', 'number/day:380…'
-    period     BIGINT NOT NULL,       -- when it began
+    scope      TEXT NOT NULL,         -- 'account/day', 'number/day:380…', 'spend/month'
+    ends_at    BIGINT NOT NULL,       -- when the period is over
     n          BIGINT NOT NULL,       -- messages, or money
-    PRIMARY KEY (account_id, scope, period)
+    PRIMARY KEY (account_id, scope, ends_at)
 );
-CREATE INDEX usage_period ON usage (period);
+CREATE INDEX usage_ends ON usage (ends_at);
 
 -- What was sent just now, of accounts that are watched for duplicates or for suspicious sequences.
 CREATE TABLE recent (
     account_id BIGINT NOT NULL,
     number     TEXT NOT NULL,
-    digest     TEXT NOT NULL,         -- of the contents
+    digest     TEXT NOT NULL,         -- of the contents; '': duplicates are not looked for
+    block      TEXT NOT NULL,         -- the number without its last three digits
     at         BIGINT NOT NULL,
     message_id BIGINT NOT NULL,
     PRIMARY KEY (account_id, number, digest)
 );
+CREATE INDEX recent_block ON recent (account_id, block);
 CREATE INDEX recent_at ON recent (at);
 
 -- What was answered to a request that named a key of its own: the same key is answered the same.

@@ -68,7 +68,12 @@ class HttpPhp:
         try:
             headers = dict(scope["headers"])
             body = await _read_body(headers, receive)
-            call = request.read(scope["query_string"], headers.get(b"content-type", b""), body)
+            call = request.read(
+                scope["query_string"],
+                headers.get(b"content-type", b""),
+                body,
+                headers.get(b"idempotency-key", b""),
+            )
             dialect, command = call.dialect, call.command or "unknown"
             reply = _reply(call.dialect, await self._answer(call))
         except DisconnectedError:
@@ -96,7 +101,8 @@ class HttpPhp:
     async def _send(self, call: Call, account: Account) -> Answer:
         now = now_ms()
         message = request.send_request(call, account, now, self._limits.max_parts, self._admission.parts)
-        message_id, parts = await self._admission.admit(account, message, now)
+        client_key = request.client_key(call)
+        message_id, parts = await self._admission.admit(account, message, now, client_key=client_key)
         return {"id": message_id, "sms_count": parts}
 
     async def _receive(self, call: Call, account: Account) -> Answer:

@@ -42,6 +42,8 @@ _FALSE = frozenset((b"0", b"false", b"no", b"off", b""))
 _SENDER = re.compile(r"[A-Za-z0-9._ -]{1,11}|\+?[0-9]{1,15}")
 _LIFETIME = re.compile(r"[0-9]{1,9}")
 _ID = re.compile(rb"[0-9]{1,16}")
+_QUOTED = re.compile(rb'"((?:[ !#-\[\]-~]|\\["\\])+)"')
+_ESCAPED = re.compile(rb"\\(.)")
 _IMAGES = (".jpg", ".jpeg", ".png", ".gif")
 _ASK_DATE = re.compile(
     r"(?:ISO-8601:)?\s*"
@@ -68,6 +70,7 @@ class Call(NamedTuple):
     command: str | None  # lower-case; None: unknown
     credentials: Key | LoginPassword | None  # None: not given, or not readable
     fields: Fields  # decoded from the dialect; looking at a value that cannot be raises `BadEncoding`
+    idempotency_key: bytes = b""  # the header's value
 
 
 class _Encoded(Fields):
@@ -89,16 +92,16 @@ class _Encoded(Fields):
         return len(self._fields)
 
 
-def read(query: bytes, content_type: bytes, body: bytes) -> Call:
-    """Read a request: its query string, its Content-Type (empty when absent) and its body.
+def read(query: bytes, content_type: bytes, body: bytes, idempotency_key: bytes = b"") -> Call:
+    """Read a request: its query string, its Content-Type and Idempotency-Key (empty when absent), its body.
 
     Raises `TooManyParameters` and `BadBody`.
     """
     plain = forms.merge(forms.parse_pairs(query), forms.parse_body(content_type, body))
     encoded = _Encoded(plain)
     if (command := _command(plain)) or not (hidden := _command(encoded)):
-        return Call("plain", command, _credentials(plain), plain)
-    return Call("encoded", hidden, _credentials(encoded), encoded)
+        return Call("plain", command, _credentials(plain), plain, idempotency_key)
+    return Call("encoded", hidden, _credentials(encoded), encoded, idempotency_key)
 
 
 def send_request(call: Call, account: Account, now_ms: int, max_parts: int, count: Count) -> SendRequest:
@@ -142,6 +145,29 @@ def recipient(call: Call, account: Account) -> phone.Number:
     if number is None:
         raise errors.BadRecipient
     return number
+
+
+def client_key(call: Call) -> str:
+    """What the client calls this request, by the header or else by `client_id`; empty: nothing.
+
+    The header is a string as RFC 8941 writes it, or what stands there as it is. Raises `BadClientId`.
+    """
+    typed = _header(call.idempotency_key.strip()) or forms.text(call.fields, b"client_id") or ""
+    if len(typed) > 255 or not typed.isprintable():
+        raise errors.BadClientId
+    return typed
+
+
+def _header(value: bytes) -> str:
+    if value.startswith(b'"'):
+        quoted = _QUOTED.fullmatch(value)
+        if quoted is None:
+            raise errors.BadClientId
+        value = _ESCAPED.sub(rb"\1", quoted[1])
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise errors.BadClientId from None
 
 
 def message_id(call: Call) -> int:

@@ -93,21 +93,24 @@ CREATE INDEX ledger_moved ON ledger (account_id, at, id) WHERE kind NOT IN ('res
 CREATE TABLE usage (
     account_id BIGINT NOT NULL,
     scope      TEXT NOT NULL,
-    period     BIGINT NOT NULL,
+    ends_at    BIGINT NOT NULL,
     n          BIGINT NOT NULL,
-    PRIMARY KEY (account_id, scope, period)
+    PRIMARY KEY (account_id, scope, ends_at)
 );
 
-CREATE INDEX usage_period ON usage (period);
+CREATE INDEX usage_ends ON usage (ends_at);
 
 CREATE TABLE recent (
     account_id BIGINT NOT NULL,
     number     TEXT NOT NULL,
     digest     TEXT NOT NULL,
+    block      TEXT NOT NULL,
     at         BIGINT NOT NULL,
     message_id BIGINT NOT NULL,
     PRIMARY KEY (account_id, number, digest)
 );
+
+CREATE INDEX recent_block ON recent (account_id, block);
 
 CREATE INDEX recent_at ON recent (at);
 
