@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "hopwire"
 FLOORS = [
-    {"errors", "model", "metrics", "prefixes", "files"},
+    {"errors", "model", "metrics", "prefixes", "files", "privacy"},
     {"vault", "prices"},
     {"config"},
     {"phone", "wap", "money", "delivery", "smpp", "translit", "templates", "images"},

@@ -16,7 +16,19 @@ from hopwire.config.http import HttpConnector, ViberConnector
 from hopwire.config.http_php import HttpPhpConnector
 from hopwire.config.infobip import InfobipConnector
 from hopwire.config.reading import load, parse
-from hopwire.config.sections import Config, Demo, Http, Log, Metrics, Route, Sms, Store, Viber, Worker
+from hopwire.config.sections import (
+    Config,
+    Demo,
+    Http,
+    Log,
+    Metrics,
+    Retention,
+    Route,
+    Sms,
+    Store,
+    Viber,
+    Worker,
+)
 from hopwire.config.smpp import SmppConnector
 from hopwire.config.turbosms import TurboSmsConnector
 from hopwire.config.vonage import VonageConnector
@@ -35,6 +47,7 @@ __all__ = [
     "InfobipConnector",
     "Log",
     "Metrics",
+    "Retention",
     "Route",
     "Setting",
     "SmppConnector",

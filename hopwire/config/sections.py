@@ -102,6 +102,22 @@ class Viber(Section, frozen=True, kw_only=True):
     ] = 5_242_880
 
 
+class Retention(Section, frozen=True, kw_only=True):
+    texts_days: Annotated[
+        int,
+        Meta(ge=0, le=36_500),
+        about(
+            "Days after which the texts of messages are forgotten, once these have ended, and what upstreams"
+            " reported word by word; 0: never."
+        ),
+    ] = 90
+    numbers_days: Annotated[
+        int,
+        Meta(ge=0, le=36_500),
+        about("Days after which of numbers only a keyed hash and the last four digits are kept; 0: never."),
+    ] = 365
+
+
 class Metrics(Section, frozen=True, kw_only=True):
     token: Annotated[Secret, about("Bearer token for `/metrics`. Empty: only this machine may read.")] = ""
 
@@ -140,6 +156,7 @@ class Config(Section, frozen=True, kw_only=True):
     worker: Worker = Worker()
     sms: Sms = Sms()
     viber: Viber = Viber()
+    retention: Retention = Retention()
     metrics: Metrics = Metrics()
     demo: Demo = Demo()
     log: Log = Log()
@@ -153,6 +170,7 @@ SECTIONS: dict[str, type[Section]] = {
     "worker": Worker,
     "sms": Sms,
     "viber": Viber,
+    "retention": Retention,
     "metrics": Metrics,
     "demo": Demo,
     "log": Log,

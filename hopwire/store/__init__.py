@@ -18,6 +18,7 @@ from hopwire.errors import ApiError, NotEnoughMoney, RecipientOptedOut
 from hopwire.model import Handover, Receipt, Status, Taken
 from hopwire.store import memory
 from hopwire.store.engine import Engine, Row, Tx
+from hopwire.store.forgetting import discreet
 from hopwire.store.receipts import RECEIPTS_KEPT_MS, Change, Found, attribute, before_answer, find, note
 from hopwire.store.rows import (
     Kept,
@@ -49,6 +50,7 @@ from hopwire.timeline import Story, notes
 __all__ = ["RECEIPTS_KEPT_MS", "Change", "Order", "Overview", "Standing", "Store", "UnmatchedReceipt"]
 
 ID_BLOCK = 1000
+ID_BLOCK_MS = 12 * 3_600_000  # less than the day for which at least everything is kept
 MoneyAction = life.Charge | life.Release | life.Commission | life.Cost
 MONEY = (life.Charge, life.Release, life.Commission, life.Cost)
 
@@ -61,6 +63,7 @@ class Store:
         self.engine = engine
         self._remember_ms = remember_ms
         self._ids = iter(range(0))
+        self._ids_until = 0  # when what is left of the block is too old
         self._looked_at = (0, 0)  # the receipt (received_at, id) up to which `match_receipts` has looked
         self._asked: dict[str, int] = {}  # connector -> the message up to which `outstanding` has told
         self._installation = ""
@@ -85,7 +88,7 @@ class Store:
 
         Answers the new id, `RecipientOptedOut` or `NotEnoughMoney`, for each order.
         """
-        ids = await self._take_ids(len(orders))
+        ids = await self._take_ids(len(orders), max((order.accepted_at for order in orders), default=0))
 
         def work(tx: Tx) -> list[int | ApiError]:
             refused = _refused(tx, orders)
@@ -99,13 +102,17 @@ class Store:
 
         return await self.engine.write(work)
 
-    async def _take_ids(self, n: int) -> list[int]:
-        """The next ids; those of an order that is refused, and of a block cut short, are never used."""
-        taken = list(islice(self._ids, n))
+    async def _take_ids(self, n: int, now: int) -> list[int]:
+        """The next ids; those of an order that is refused, and of a block cut short, are never used.
+
+        A block is dropped when it is old, so that messages are about as old as their ids are low: retention
+        goes by that.
+        """
+        taken = list(islice(self._ids, n)) if now < self._ids_until else []
         if len(taken) < n:
             block = max(ID_BLOCK, n)
             last: int = (await self.engine.write(lambda tx: tx.all("take_ids", n=block)))[0][0]
-            self._ids = iter(range(last - block + 1, last + 1))
+            self._ids, self._ids_until = iter(range(last - block + 1, last + 1)), now + ID_BLOCK_MS
             taken += islice(self._ids, n - len(taken))
         return taken
 
@@ -184,10 +191,11 @@ class Store:
         def work(tx: Tx) -> list[Found | None]:
             found = find(tx, came)
             ids = [one.place.message_id if one else None for one in found]
-            rows = [receipt_row(r, told.raw, i) for r, told, i in zip(came, receipts, ids, strict=True)]
-            tx.many("create_receipt", rows)
             kept = _load(tx, (i for i in ids if i is not None))
-            changes = [reported(one.place, r) for one, r in zip(found, came, strict=True) if one]
+            told = zip(came, (r.raw for r in receipts), ids, strict=True)
+            kept_as = discreet(tx, kept, list(told))
+            tx.many("create_receipt", [receipt_row(*one) for one in kept_as])
+            changes = [reported(one.place, r) for one, (r, *_) in zip(found, kept_as, strict=True) if one]
             self._apply(tx, kept, changes, now)
             return found
 

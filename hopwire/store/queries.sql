@@ -502,6 +502,78 @@ SELECT l.message_id FROM ledger l LEFT JOIN deliveries d ON d.id = l.message_id
 UNION ALL
 SELECT e.message_id FROM events e LEFT JOIN deliveries d ON d.id = e.message_id WHERE d.id IS NULL
 
+-- ---- forgetting
+
+-- name: hold_series
+SELECT value FROM counters WHERE name = :name {skip_locked}
+
+-- name: move_series
+UPDATE counters SET value = :value WHERE name = :name
+
+-- name: oldest_messages
+SELECT id, accepted_at FROM messages WHERE id > :after ORDER BY id LIMIT :n
+
+-- name: not_forgotten
+SELECT message_id FROM not_forgotten WHERE what = :what AND message_id > :after ORDER BY message_id LIMIT :n
+
+-- name: not_yet_forgotten
+INSERT INTO not_forgotten (what, message_id) VALUES (:what, :message_id) ON CONFLICT DO NOTHING
+
+-- name: now_forgotten
+DELETE FROM not_forgotten WHERE what = :what AND message_id = :message_id
+
+-- name: held_among
+SELECT message_id FROM holds WHERE message_id {in ids}
+
+-- name: forget_texts
+UPDATE messages SET sms = NULL, viber = NULL WHERE id {in ids} RETURNING id
+
+-- name: forget_recipient
+UPDATE messages SET recipient = :recipient WHERE id = :id
+
+-- name: rewrite_delivery
+UPDATE deliveries SET recipient = :recipient, state = :state WHERE id = :id
+
+-- name: forget_raw_receipts
+UPDATE receipts SET raw = '' WHERE message_id {in ids} AND raw <> '' RETURNING id
+
+-- name: codes_of_receipts
+SELECT id, message_id, recipient, code FROM receipts WHERE message_id {in ids}
+
+-- name: rewrite_receipt
+UPDATE receipts SET recipient = :recipient, code = :code WHERE id = :id
+
+-- name: codes_of_events
+SELECT id, message_id, code FROM events WHERE message_id {in ids} AND code <> ''
+
+-- name: rewrite_event
+UPDATE events SET code = :code WHERE id = :id
+
+-- name: textless_among
+SELECT id FROM messages WHERE id {in ids} AND sms IS NULL AND viber IS NULL
+
+-- name: oldest_incoming
+SELECT id, received_at, sender FROM inbox WHERE id > :after ORDER BY id LIMIT :n
+
+-- name: forget_incoming_texts
+UPDATE inbox SET text = '' WHERE id {in ids} RETURNING id
+
+-- name: rename_sender
+UPDATE inbox SET sender = :sender WHERE id = :id
+
+-- name: forget_usage
+DELETE FROM usage WHERE period < :before
+
+-- name: forget_recent
+DELETE FROM recent WHERE at < :before
+
+-- name: forget_answered
+DELETE FROM answered WHERE at < :before
+
+-- name: forget_notices
+-- They have no index by time, but are as old as their ids are low.
+DELETE FROM notices WHERE id < (SELECT min(id) + 1000 FROM notices) AND at < :before
+
 -- ---- templates
 
 -- name: put_template

@@ -14,7 +14,7 @@ CREATE TABLE meta (
 -- sender names, prices, routes and templates, so that processes know when what they remember is old. "probe":
 -- written to find out whether the store can be. "incoming": its row is held by whoever joins parts of incoming
 -- messages; "audit": by whoever adds to the audit. "texts", "numbers": the messages up to which their texts, their
--- numbers are forgotten.
+-- numbers are forgotten; "texts/inbox", "numbers/inbox": the incoming ones.
 CREATE TABLE counters (
     name  TEXT PRIMARY KEY,
     value BIGINT NOT NULL
@@ -351,5 +351,5 @@ CREATE TABLE not_forgotten (
 );
 
 INSERT INTO counters (name, value) VALUES ('message_id', 0), ('directory', 0), ('probe', 0), ('incoming', 0),
-    ('audit', 0), ('texts', 0), ('numbers', 0);
+    ('audit', 0), ('texts', 0), ('numbers', 0), ('texts/inbox', 0), ('numbers/inbox', 0);
 INSERT INTO meta (name, value) VALUES ('schema_version', '5');
