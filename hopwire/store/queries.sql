@@ -574,6 +574,59 @@ DELETE FROM answered WHERE at < :before
 -- They have no index by time, but are as old as their ids are low.
 DELETE FROM notices WHERE id < (SELECT min(id) + 1000 FROM notices) AND at < :before
 
+-- ---- one number
+
+-- name: newest_message
+SELECT coalesce(max(id), 0) FROM messages
+
+-- name: messages_to
+SELECT id FROM messages WHERE id > :after AND id <= :until AND recipient {in names} ORDER BY id
+
+-- name: newest_incoming
+SELECT coalesce(max(id), 0) FROM inbox
+
+-- name: incoming_from
+SELECT id FROM inbox WHERE id > :after AND id <= :until AND sender {in names} ORDER BY id
+
+-- name: incoming_among
+SELECT id, received_at, connector, recipient, text, account_id FROM inbox WHERE id {in ids} ORDER BY id
+
+-- name: parts_of
+SELECT since, recipient, payload FROM incoming_parts WHERE sender {in senders}
+
+-- name: erase_parts
+DELETE FROM incoming_parts WHERE sender {in senders} RETURNING part
+
+-- name: unmatched_to
+SELECT received_at, raw FROM receipts WHERE message_id IS NULL AND recipient {in recipients}
+
+-- name: erase_unmatched
+DELETE FROM receipts WHERE message_id IS NULL AND recipient {in recipients} RETURNING id
+
+-- name: stops_of
+SELECT at, account_id, note FROM stop_list WHERE number = :number
+
+-- name: erase_stops
+DELETE FROM stop_list WHERE number = :number
+
+-- name: absence_of
+SELECT until FROM no_account WHERE channel = 'viber' AND number = :number
+
+-- name: erase_absence
+DELETE FROM no_account WHERE channel = 'viber' AND number = :number
+
+-- name: counts_of
+SELECT period, account_id, scope, n FROM usage WHERE period >= 0 AND scope LIKE :ending
+
+-- name: erase_counts
+DELETE FROM usage WHERE period >= 0 AND scope LIKE :ending
+
+-- name: recently_to
+SELECT at, account_id, message_id FROM recent WHERE at >= 0 AND number = :number
+
+-- name: erase_recent
+DELETE FROM recent WHERE at >= 0 AND number = :number
+
 -- ---- templates
 
 -- name: put_template
