@@ -88,8 +88,8 @@ class Vault:
             ) from None
 
     def names(self) -> list[str]:
-        """The names of the keys, the oldest first; the last one seals."""
-        return [key.name for key in self._keys()]
+        """The names of the keys, the oldest first; the last one seals; none without a file."""
+        return [key.name for key in self._keys()] if self._path else []
 
     def rotate(self) -> Key:
         """Seal with a new key from now on; the older ones still open. It is on disk on return."""
@@ -106,13 +106,14 @@ class Vault:
     # ---- the file
 
     @property
-    def _file(self) -> Path:
+    def path(self) -> Path:
+        """The file; raises SealError where the settings name none."""
         if self._path is None:
             raise SealError("store.keys_file: is missing; PostgreSQL needs it where something is sealed")
         return self._path
 
     def _keys(self) -> list[Key]:
-        path = self._file
+        path = self.path
         try:
             lines = path.read_text("utf-8").splitlines()
         except FileNotFoundError:
@@ -128,7 +129,7 @@ class Vault:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[Path]:
         """Change the file while nobody else does, lest one of two new keys is lost."""
-        path = self._file
+        path = self.path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.closing(_Held(path.parent)):

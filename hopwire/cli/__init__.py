@@ -16,6 +16,7 @@ from hopwire.cli import (
     number,
     operator,
     run,
+    secret,
     settings,
     sms,
     template,
@@ -34,6 +35,7 @@ inbox.message.command("show")(message.show)
 app.add_typer(inbox.message, name="message")
 app.add_typer(number.commands, name="number")
 app.add_typer(inbox.stoplist, name="stoplist")
+app.add_typer(secret.commands, name="secret")
 app.add_typer(sms.commands, name="sms")
 app.add_typer(template.commands, name="template")
 operator.account.add_typer(inbox.number, name="number")

@@ -25,17 +25,22 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
 
     Raises ConfigError for a file that cannot be read and for the first setting that cannot be used.
     """
+    return parse(read_tree(path, environ))
+
+
+def read_tree(path: Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
+    """The settings as they are written, not checked, and what is sealed still sealed; raises ConfigError."""
     tree = _read_toml(path) if path else {}
     for name, value in sorted(environ.items()):
         if name.startswith("HOPWIRE__"):
             _put(tree, name, value)
-    return parse(tree)
+    return tree
 
 
 def parse(tree: Mapping[str, Any]) -> Config:
     """Check settings that are already a tree of tables, as TOML gives them; raises ConfigError."""
     _known(tree, (*SECTIONS, "connectors", "routes"), "")
-    vault = _vault(tree)
+    vault = vault_of(tree)
     sections: dict[str, Any] = {n: _section(kind, n, tree.get(n, {}), vault) for n, kind in SECTIONS.items()}
     config = Config(
         **sections,
@@ -85,7 +90,7 @@ def _read_value(name: str, path: Path) -> str:
 # ---- opening what is sealed
 
 
-def _vault(tree: Mapping[str, Any]) -> Vault:
+def vault_of(tree: Mapping[str, Any]) -> Vault:
     """Where the keys are must be told plainly: by `store.keys_file`, or by the path of SQLite's file."""
     store = tree.get("store")
     told = store if isinstance(store, dict) else {}

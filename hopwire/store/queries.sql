@@ -574,6 +574,14 @@ DELETE FROM answered WHERE at < :before
 -- They have no index by time, but are as old as their ids are low.
 DELETE FROM notices WHERE id < (SELECT min(id) + 1000 FROM notices) AND at < :before
 
+-- ---- what is sealed
+
+-- name: sealed_totps
+SELECT id, totp FROM accounts WHERE totp <> '' ORDER BY id
+
+-- name: reseal_totp
+UPDATE accounts SET totp = :sealed WHERE id = :id AND totp = :before
+
 -- ---- one number
 
 -- name: newest_message
