@@ -202,12 +202,15 @@ def test_a_number_is_exported_as_it_is_typed(operator: Operator) -> None:
 
 def test_a_number_is_erased_when_that_is_really_meant(operator: Operator) -> None:
     operator.store(one_message)
+    operator.store(lambda store: Inbox(store.engine).keep_incoming(cut(TEXT, 140, sender=TO), NOW))
     assert operator.fails("number", "erase", TO) is Ending.USAGE
     assert operator.does("number", "export", TO)[0]["number"] == TO
     assert operator.does("number", "erase", TO, "--yes") == [
-        {"messages": 1, "under_way": [], "inbox": 0, "stop_lists": 0}
+        {"messages": 1, "under_way": [], "inbox": 1, "stop_lists": 0}
     ]
     assert operator.does("number", "export", TO)[0]["number"] == "…2233"
+    (came,) = operator.does("message", "inbox")
+    assert (came["from"], came["text"]) == ("…2233", "")
     (shown,) = operator.does("message", "show", "1", "--show-numbers", "--show-texts")
     assert (shown["number"], shown["sms"]) == ("…2233", "forgotten, from Shop")
 

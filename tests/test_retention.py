@@ -17,7 +17,18 @@ from test_worker import becomes
 
 from hopwire import privacy
 from hopwire.delivery import Delivery
-from hopwire.model import Account, Fault, Never, Outcome, SmsText, Status, Taken, Template, ViberText
+from hopwire.model import (
+    Account,
+    Fault,
+    Never,
+    Outcome,
+    SmsText,
+    Status,
+    Taken,
+    Template,
+    Unsubscribed,
+    ViberText,
+)
 from hopwire.store import Order, Store
 from hopwire.store.directory import Directory
 from hopwire.store.inbox import Inbox
@@ -420,3 +431,14 @@ async def test_counts_and_notices_are_dropped_when_they_are_old(store: Store, st
         1,
         5,
     ]
+
+
+async def test_who_stops_a_sender_by_a_message_whose_number_is_forgotten_is_heard(
+    store: Store, account: Account
+) -> None:
+    await delivered(store, account)
+    await forget(store, LATER, numbers=1)
+    inbox = Inbox(store.engine)
+    told = [Unsubscribed(connector="smsc", number=number, about="a1") for number in ("380671119999", TO)]
+    assert await inbox.keep_unsubscribed(told, LATER) == 1
+    assert await inbox.stopped_by(TO) == [account.id]

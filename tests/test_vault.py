@@ -26,7 +26,7 @@ def vault(path: Path) -> Vault:
     return Vault(path)
 
 
-@pytest.mark.parametrize("text", ["", "x", SECRET, "line\nline", "x" * 10_000])
+@pytest.mark.parametrize("text", ["", SECRET, "line\nline", "x" * 10_000])
 def test_what_was_sealed_opens(vault: Vault, text: str) -> None:
     sealed = vault.seal(text, SETTING)
     assert is_sealed(sealed)

@@ -1,7 +1,8 @@
 """The store: verbs, each one transaction over many messages, written once for both engines.
 
 Rule 1: what a verb did is on disk when it returns; a verb that raises has done nothing.
-Rule 2: a message changes only in `_apply`, whoever knocks: worker, receipt, timer, client.
+Rule 2: a message changes only in `_apply`, whoever knocks: worker, receipt, timer, client. What is forgotten
+of it afterwards is in forgetting.py.
 Rule 3: rows are waited for in one order: deliveries by id, remembered numbers, accounts by id.
 """
 

@@ -3,7 +3,7 @@
 -- account's currency. A message is five kinds of rows: what was asked (messages, written once), where it
 -- stands (deliveries, small, the only row that changes), what upstreams call its parts (handles), what they
 -- said (receipts, raw), and what followed (events). No foreign keys: nothing is ever deleted under a message, and
--- each would cost a look-up.
+-- each would cost a look-up. A number that is forgotten is privacy.pseudonym, in every table; a text NULL or ''.
 
 CREATE TABLE meta (
     name  TEXT PRIMARY KEY,
