@@ -39,6 +39,7 @@ from hopwire.store.batch import Batch
 from hopwire.store.directory import Directory
 from hopwire.store.inbox import Inbox
 from hopwire.store.migrate import open_store
+from hopwire.store.retention import Retention
 from hopwire.web.app import App
 from hopwire.web.callbacks import Callbacks, Keep, Source
 from hopwire.web.http_php import HttpPhp
@@ -154,6 +155,12 @@ async def working(assignment: Assignment, store: Store) -> AsyncIterator[None]:
         now_ms,
         config.sms.stop_words,
         config.sms.start_words,
+        Retention(
+            store.engine,
+            installation_secret(config.store),
+            config.retention.texts_days,
+            config.retention.numbers_days,
+        ),
     )
     await worker.start(channels(config, worker))
     try:

@@ -48,6 +48,7 @@ from hopwire.model import (
     ViberText,
     WapPush,
 )
+from hopwire.privacy import forgotten, masked
 
 
 class What(IntEnum):
@@ -380,10 +381,11 @@ TEXT = re.compile(
 def head(story: Story, account: str, *, texts: bool = False, numbers: bool = False) -> dict[str, object]:
     """What the message is, by name."""
     status = story.delivery.status
+    gone = story.sms is None and story.viber is None
     told: dict[str, object] = {
         "id": story.id,
         "account": account,
-        "number": story.recipient if numbers else masked(story.recipient),
+        "number": story.recipient if numbers and not forgotten(story.recipient) else masked(story.recipient),
         "accepted": moment(story.accepted_at),
         "status": f"{status.value} {status.text}",
         "since": moment(story.status_at),
@@ -395,16 +397,13 @@ def head(story: Story, account: str, *, texts: bool = False, numbers: bool = Fal
         if content is not None:
             said = f": {' '.join(_texts(content))}" if texts else ""
             told[channel] = f"{KINDS[type(content)]} from {sender}{said}"
+        elif sender and gone:
+            told[channel] = f"forgotten, from {sender}"
     return told
 
 
 def _texts(content: SmsContent | ViberContent) -> list[str]:
     return [str(value) for name in content.__struct_fields__ if (value := getattr(content, name))]
-
-
-def masked(number: str) -> str:
-    """The last digits, by which a person knows his number again."""
-    return "…" + number[-4:] if number else ""
 
 
 def receipt_rows(story: Story, *, texts: bool = False, numbers: bool = False) -> list[dict[str, str]]:

@@ -10,6 +10,7 @@ Rule 3: a loop survives everything but its own end, and ends between two turns.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import aclosing
 from functools import partial
 
 from msgspec.structs import replace
@@ -25,12 +26,15 @@ from hopwire.store.connectors import ConnectorOrder, Connectors
 from hopwire.store.inbox import Inbox
 from hopwire.store.limits import forget as forget_counts
 from hopwire.store.memory import Memory
+from hopwire.store.notices import Notices
+from hopwire.store.retention import Retention
 
 log = logging.getLogger(__name__)
 
 POLL_S = 0.25  # how late a retry, a schedule or a timer may be noticed
 MATCH_S = 1.0
 FORGET_S = 3600.0
+PAGE_PAUSE_S = 0.05
 MIND_S = 1.0  # how soon a connector is paused, resumed or traced when ordered
 TELL_MS = 10_000  # how often it is told how connectors stand, when nothing has changed
 FORGET_STATES_MS = 3_600_000
@@ -55,11 +59,13 @@ class Worker:
         clock: Clock,
         stop_words: Sequence[str] = (),
         start_words: Sequence[str] = (),
+        retention: Retention | None = None,
     ) -> None:
         self._store = store
         self._inbox = Inbox(store.engine)
         self._connectors = Connectors(store.engine)
         self._words = stop_words, start_words
+        self._retention = retention
         self._name = name
         self._lease_ms = 1000 * lease_s
         self._clock = clock
@@ -88,6 +94,7 @@ class Worker:
         self._loop(self._match_receipts)
         self._loop(self._mind_connectors)
         self._loop(self._forget)
+        self._loop(self._forget_persons)
 
     async def stop(self) -> None:
         """Claim nothing more, give back what has not left, wait for the answers under way, disconnect."""
@@ -197,6 +204,17 @@ class Worker:
         await self._connectors.forget_states(now - FORGET_STATES_MS)
         await Memory(self._store.engine).forget_old(now)
         await forget_counts(self._store.engine, now)
+        await Notices(self._store.engine).forget_old(now)
+        await _wait(self._stopping, FORGET_S)
+
+    async def _forget_persons(self) -> None:
+        """Forget texts and numbers whose time is over; deliveries have their turns between the pages."""
+        if self._retention is not None:
+            async with aclosing(self._retention.pages(self._clock())) as pages:
+                async for _ in pages:
+                    await _wait(self._stopping, PAGE_PAUSE_S)
+                    if self._stopping.is_set():
+                        return
         await _wait(self._stopping, FORGET_S)
 
     # ---- the connectors

@@ -8,7 +8,7 @@ from conftest import NOW, run_sql
 
 from hopwire.model import Actor, Price
 from hopwire.store import Store
-from hopwire.store.audit import Audit, masked
+from hopwire.store.audit import Audit
 from hopwire.store.connectors import Connectors
 from hopwire.store.directory import Directory
 from hopwire.store.migrate import open_store
@@ -139,7 +139,3 @@ async def test_several_processes_write_one_chain(postgres_url: str) -> None:
     assert (right, wrong) == (8, None)
     for store in stores:
         await store.close()
-
-
-async def test_of_a_number_the_last_digits_are_told() -> None:
-    assert (masked("380501234567"), masked("")) == ("…4567", "")

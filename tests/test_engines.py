@@ -48,7 +48,7 @@ async def test_a_transaction_that_fails_leaves_nothing_and_wakes_nobody(
     store.listen(woken.set)
 
     def work(tx: Tx) -> None:
-        tx.run("top_up", id=account.id, amount=5)
+        tx.run("add_to_balance", id=account.id, amount=5)
         tx.wake()
         raise LookupError
 
@@ -94,11 +94,60 @@ INDEXED: list[tuple[str, dict[str, Any]]] = [
     ("unfinished", {"now": NOW}),
     ("account_by_login", {"login": "x"}),
     ("account_by_key", {"digest": "x"}),
+    ("hold_series", {"name": "texts"}),
+    ("oldest_messages", {"after": 0, "n": 10}),
+    ("oldest_incoming", {"after": 0, "n": 10}),
+    ("not_forgotten", {"what": "texts", "after": 0, "n": 10}),
+    ("held_among", {"ids": [1, 2]}),
+    ("forget_texts", {"ids": [1, 2]}),
+    ("forget_raw_receipts", {"ids": [1, 2]}),
+    ("codes_of_receipts", {"ids": [1, 2]}),
+    ("codes_of_events", {"ids": [1, 2]}),
+    ("textless_among", {"ids": [1, 2]}),
+    ("forget_incoming_texts", {"ids": [1, 2]}),
+    ("newest_message", {}),
+    ("messages_to", {"after": 0, "until": 10, "names": ["1"]}),
+    ("newest_incoming", {}),
+    ("incoming_from", {"after": 0, "until": 10, "names": ["1"]}),
+    ("incoming_among", {"ids": [1, 2]}),
+    ("parts_of", {"senders": ["1"]}),
+    ("erase_parts", {"senders": ["1"]}),
+    ("unmatched_to", {"recipients": ["1"]}),
+    ("erase_unmatched", {"recipients": ["1"]}),
+    ("stops_of", {"number": "1"}),
+    ("erase_stops", {"number": "1"}),
+    ("absence_of", {"number": "1"}),
+    ("erase_absence", {"number": "1"}),
+    ("counts_of", {"ending": "%:1"}),
+    ("erase_counts", {"ending": "%:1"}),
+    ("recently_to", {"number": "1"}),
+    ("erase_recent", {"number": "1"}),
+    ("usage_of", {"accounts": [1], "scopes": ["account/day"], "now": NOW}),
+    ("recent_to", {"accounts": [1], "numbers": ["1"], "since": NOW}),
+    ("recent_in", {"accounts": [1], "blocks": ["1"], "since": NOW}),
+    ("answered_among", {"accounts": [1], "keys": ["1"], "since": NOW}),
+    ("old_usage", {"now": NOW, "n": 10}),
+    ("old_recent", {"before": NOW, "n": 10}),
+    ("old_answers", {"before": NOW, "n": 10}),
+    ("list_holds", {"after": 0, "account_id": 0, "block": "", "n": 10}),
+    ("earned_by", {"message_id": 1}),
+    ("balance_at", {"account_id": 1, "at": NOW}),
+    ("movements", {"account_id": 1, "at": NOW, "last": 0, "until": NOW, "n": 10}),
+    ("margins", {"since": NOW, "until": NOW}),
+    ("resellers", {"ids": [1]}),
+    ("audit_page", {"after": 0, "n": 10}),
+    ("audit_digest", {"id": 1}),
+    ("forget_notices", {"before": NOW}),
 ]
 IN_ORDER = {
     "claim",
     "due_timers",
     "outstanding",
+    "oldest_messages",
+    "oldest_incoming",
+    "messages_to",
+    "incoming_from",
+    "not_forgotten",
     "unmatched_receipts",
 }  # read in the order of an index, up to the limit
 
@@ -223,9 +272,9 @@ async def test_connections_that_died_while_they_lay_idle_are_replaced(
 
 async def test_a_connection_lost_midway_leaves_nothing(served: Store, postgres_url: str) -> None:
     def work(tx: Tx) -> None:
-        tx.run("top_up", id=1, amount=5)
+        tx.run("add_to_balance", id=1, amount=5)
         run_sql(postgres_url, TERMINATE)
-        tx.run("top_up", id=1, amount=5)
+        tx.run("add_to_balance", id=1, amount=5)
 
     with pytest.raises(Unavailable):
         await served.engine.write(work)
@@ -249,10 +298,10 @@ async def test_a_deadlock_is_tried_again(served: Store) -> None:
 
         def work(tx: Tx) -> int:
             tried.append(tx)
-            tx.run("top_up", id=first, amount=1)
+            tx.run("add_to_balance", id=first, amount=1)
             if len(tried) == 1:
                 both_hold_one.wait(timeout=30)
-            tx.run("top_up", id=second, amount=1)
+            tx.run("add_to_balance", id=second, amount=1)
             return len(tried)
 
         return served.engine.write(work)

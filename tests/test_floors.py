@@ -8,8 +8,9 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "hopwire"
 FLOORS = [
-    {"errors", "model", "metrics", "prefixes", "hours"},
-    {"config", "prices"},
+    {"errors", "model", "metrics", "prefixes", "hours", "files", "privacy"},
+    {"vault", "prices"},
+    {"config"},
     {"phone", "wap", "money", "delivery", "smpp", "translit", "templates", "images"},
     {
         "sms",
@@ -22,7 +23,7 @@ FLOORS = [
     {"app"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-CORES = FLOORS[2] | FLOORS[3] | FLOORS[4]
+CORES = FLOORS[3] | FLOORS[4] | FLOORS[5]
 CORES_SHUN = {"asyncio", "time", "socket", "random", "secrets", "threading"}
 
 

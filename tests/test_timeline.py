@@ -34,7 +34,8 @@ from hopwire.model import (
     ViberText,
     WapPush,
 )
-from hopwire.timeline import Note, Payment, Story, head, lines, masked, notes, outlook, redacted
+from hopwire.privacy import masked
+from hopwire.timeline import Note, Payment, Story, head, lines, notes, outlook, redacted
 
 History = list[tuple[int, Event]]  # seconds after NOW
 

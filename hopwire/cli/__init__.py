@@ -24,6 +24,7 @@ from hopwire.cli import (
     operator,
     price,
     run,
+    secret,
     sender,
     settings,
     sms,
@@ -49,6 +50,7 @@ app.add_typer(hold.commands, name="hold")
 app.add_typer(notice.commands, name="notice")
 app.add_typer(number.commands, name="number")
 app.add_typer(inbox.stoplist, name="stoplist")
+app.add_typer(secret.commands, name="secret")
 app.add_typer(sms.commands, name="sms")
 app.add_typer(template.commands, name="template")
 account.commands.add_typer(inbox.number, name="number")

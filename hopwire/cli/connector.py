@@ -189,16 +189,14 @@ def list_receipts(
 
 
 def _receipt_row(one: "UnmatchedReceipt", show_numbers: bool, as_json: bool) -> dict[str, object]:
+    from hopwire.privacy import masked
+
     return {
         "time": moment(one.received_at),
         "connector": one.connector,
         "id": shown(one.provider_id, as_json),
-        "number": shown(one.recipient if show_numbers else _masked(one.recipient), as_json),
+        "number": shown(one.recipient if show_numbers else masked(one.recipient), as_json),
         "outcome": one.outcome.name.lower(),
         "code": shown(one.code, as_json),
         "raw": shown(one.raw, as_json),
     }
-
-
-def _masked(number: str) -> str:
-    return "…" + number[-4:] if number else ""

@@ -52,7 +52,8 @@ def add(
     """Write a connector into the settings file, if it is good as it is; the gateway must be started again.
 
     The password, or what the provider calls its key or token, comes from HOPWIRE_PASSWORD or, without it,
-    from standard input. The secret in the address for callbacks is made.
+    from standard input. The secret in the address for callbacks is made, and shown now and never again.
+    Secrets are sealed where there are keys, see `hopwire secret`.
     """
     from hopwire.config import KINDS
 
@@ -60,7 +61,8 @@ def add(
         raise CommandError(Ending.USAGE, f"--kind must be one of {', '.join(KINDS)}")
     path = config or default_config() or Path("hopwire.toml")
     values = dict(_setting(one) for one in settings or ())
-    values |= _secrets(KINDS[kind], values)
+    values |= (made := _secrets(KINDS[kind], values))
+    values = _sealed(KINDS[kind], values, path)
     channels = [channel] if channel else sorted(KINDS[kind].carries)
     table = _table(f"connectors.{name}", {"kind": kind, **values})
     routes = [
@@ -69,7 +71,10 @@ def add(
         for one in channels
     ]
     _append(path, "\n".join([table, *(one.replace("[routes]", "[[routes]]", 1) for one in routes)]))
-    emit({"connector": name, "file": str(path)}, as_json)
+    told = {"connector": name, "file": str(path)}
+    if "callback_secret" in made:  # the provider must be told, and it may be sealed now
+        told["callback"] = f"/callbacks/{name}/{made['callback_secret']}"
+    emit(told, as_json)
 
 
 def _setting(text: str) -> tuple[str, Any]:
@@ -93,6 +98,25 @@ def _secrets(kind: "type[Connector]", known: dict[str, Any]) -> dict[str, str]:
 
     wanted = [name for name in required_secrets(kind) if name not in known]
     return {name: secrets.token_urlsafe(24) if name == "callback_secret" else _ask(name) for name in wanted}
+
+
+def _sealed(kind: "type[Connector]", values: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The settings with their secrets sealed, where the installation has keys to seal with."""
+    from hopwire.config import ConfigError, read_tree, secret_names, vault_of
+    from hopwire.vault import SETTING, SealError, is_sealed
+
+    try:
+        vault = vault_of(read_tree(path if path.exists() else None, os.environ))
+        if not vault.names():
+            return values
+        plain = [
+            name
+            for name in secret_names(kind)
+            if isinstance(values.get(name), str) and values[name] and not is_sealed(values[name])
+        ]
+        return values | {name: vault.seal(values[name], SETTING) for name in plain}
+    except (ConfigError, SealError) as error:
+        raise CommandError(Ending.CONFIG, str(error)) from None
 
 
 def _ask(name: str) -> str:

@@ -115,7 +115,7 @@ async def _account_id(store: "Store", login: str) -> int:
 
 
 def _row(one: "Hold", login: str, numbers: bool) -> dict[str, object]:
-    from hopwire.timeline import masked
+    from hopwire.privacy import masked
 
     return {
         "id": one.message_id,

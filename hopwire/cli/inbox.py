@@ -64,11 +64,13 @@ def show_inbox(
 
 
 def _message_row(one: "InboxMessage", login: str | None, as_json: bool) -> dict[str, object]:
+    from hopwire.privacy import forgotten, masked
+
     return {
         "id": one.id,
         "time": moment(one.received_at),
         "connector": one.connector,
-        "from": shown(one.sender, as_json),
+        "from": shown(masked(one.sender) if forgotten(one.sender) else one.sender, as_json),
         "to": shown(one.recipient, as_json),
         "account": login or "",
         "text": shown(one.text, as_json),

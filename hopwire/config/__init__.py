@@ -9,14 +9,26 @@ Rule 3: nobody else reads the settings' part of the environment.
 
 from hopwire.config.connectors import KINDS, Connector
 from hopwire.config.explain import Setting, describe, example, required_secrets, toml
-from hopwire.config.fields import ConfigError
+from hopwire.config.fields import ConfigError, secret_names
 from hopwire.config.generic import GenericConnector
 from hopwire.config.gms import GmsConnector
 from hopwire.config.http import HttpConnector, ViberConnector
 from hopwire.config.http_php import HttpPhpConnector
 from hopwire.config.infobip import InfobipConnector
-from hopwire.config.reading import load, parse
-from hopwire.config.sections import Config, Demo, Http, Log, Metrics, Route, Sms, Store, Viber, Worker
+from hopwire.config.reading import load, parse, read_tree, vault_of
+from hopwire.config.sections import (
+    Config,
+    Demo,
+    Http,
+    Log,
+    Metrics,
+    Retention,
+    Route,
+    Sms,
+    Store,
+    Viber,
+    Worker,
+)
 from hopwire.config.smpp import SmppConnector
 from hopwire.config.turbosms import TurboSmsConnector
 from hopwire.config.vonage import VonageConnector
@@ -35,6 +47,7 @@ __all__ = [
     "InfobipConnector",
     "Log",
     "Metrics",
+    "Retention",
     "Route",
     "Setting",
     "SmppConnector",
@@ -49,6 +62,9 @@ __all__ = [
     "example",
     "load",
     "parse",
+    "read_tree",
     "required_secrets",
+    "secret_names",
     "toml",
+    "vault_of",
 ]

@@ -53,6 +53,11 @@ def secret(field: FieldInfo) -> bool:
     return any(extra.get("secret") for extra in _said(field, "extra"))
 
 
+def secret_names(kind: type[Section]) -> list[str]:
+    """The settings that are secrets, or tables with secrets."""
+    return [field.name for field in fields(kind) if secret(field)]
+
+
 def allowed(field: FieldInfo) -> str:
     """What a setting may be, in words."""
     words = next((extra["allowed"] for extra in _said(field, "extra") if "allowed" in extra), None)

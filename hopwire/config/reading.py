@@ -14,7 +14,8 @@ from msgspec.structs import FieldInfo, fields
 from hopwire.config.connectors import KINDS, Connector
 from hopwire.config.fields import ConfigError, S, allowed, secret
 from hopwire.config.http import HttpConnector
-from hopwire.config.sections import SECTIONS, Config, Route
+from hopwire.config.sections import SECTIONS, Config, Route, Store
+from hopwire.vault import SETTING, SealError, Vault, is_sealed
 
 LEASE_MARGIN_S = 5
 
@@ -24,21 +25,27 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
 
     Raises ConfigError for a file that cannot be read and for the first setting that cannot be used.
     """
+    return parse(read_tree(path, environ))
+
+
+def read_tree(path: Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
+    """The settings as they are written, not checked, and what is sealed still sealed; raises ConfigError."""
     tree = _read_toml(path) if path else {}
     for name, value in sorted(environ.items()):
         if name.startswith("HOPWIRE__"):
             _put(tree, name, value)
-    return parse(tree)
+    return tree
 
 
 def parse(tree: Mapping[str, Any]) -> Config:
     """Check settings that are already a tree of tables, as TOML gives them; raises ConfigError."""
     _known(tree, (*SECTIONS, "connectors", "routes"), "")
-    sections: dict[str, Any] = {n: _section(kind, n, tree.get(n, {})) for n, kind in SECTIONS.items()}
+    vault = vault_of(tree)
+    sections: dict[str, Any] = {n: _section(kind, n, tree.get(n, {}), vault) for n, kind in SECTIONS.items()}
     config = Config(
         **sections,
-        connectors={name: _connector(name, t) for name, t in _table("connectors", tree).items()},
-        routes=tuple(_section(Route, f"routes[{i}]", t) for i, t in enumerate(_list("routes", tree))),
+        connectors={name: _connector(name, t, vault) for name, t in _table("connectors", tree).items()},
+        routes=tuple(_section(Route, f"routes[{i}]", t, vault) for i, t in enumerate(_list("routes", tree))),
     )
     _agree(config)
     return config
@@ -64,7 +71,7 @@ def _put(tree: dict[str, Any], name: str, value: str) -> None:
     *tables, key = name.removeprefix("HOPWIRE__").lower().split("__")
     if not tables:
         raise ConfigError(f"{name}: must be HOPWIRE__SECTION__KEY")
-    if key.endswith("_file") and key != "secret_file":  # that one is a setting of its own
+    if key.endswith("_file") and key not in ("secret_file", "keys_file"):  # these are settings of their own
         key, value = key.removesuffix("_file"), _read_value(name, Path(value))
     for table in tables:
         tree = tree.setdefault(table, {})
@@ -80,10 +87,35 @@ def _read_value(name: str, path: Path) -> str:
         raise ConfigError(f"{name}: {path} cannot be read") from None
 
 
+# ---- opening what is sealed
+
+
+def vault_of(tree: Mapping[str, Any]) -> Vault:
+    """Where the keys are must be told plainly: by `store.keys_file`, or by the path of SQLite's file."""
+    store = tree.get("store")
+    told = store if isinstance(store, dict) else {}
+    return Store(**{key: str(told[key]) for key in ("url", "keys_file") if key in told}).vault
+
+
+def _opened(value: object, where: str, vault: Vault) -> object:
+    """A secret, or tables and lists with secrets, with the sealed ones open."""
+    match value:
+        case dict():
+            return {key: _opened(one, f"{where}.{key}", vault) for key, one in value.items()}
+        case list():
+            return [_opened(one, where, vault) for one in value]
+        case str() if is_sealed(value):
+            try:
+                return vault.open(value, SETTING)
+            except SealError as error:
+                raise ConfigError(f"{where}: is sealed and cannot be opened: {error}") from None
+    return value
+
+
 # ---- checking
 
 
-def _section(kind: type[S], where: str, table: object) -> S:
+def _section(kind: type[S], where: str, table: object, vault: Vault) -> S:
     """One table to its class: every key known, none missing that has no default, every value allowed."""
     if not isinstance(table, dict):
         raise ConfigError(f"{where}: must be a table")
@@ -92,14 +124,14 @@ def _section(kind: type[S], where: str, table: object) -> S:
     for name, field in known.items():
         if field.required and name not in table:
             raise ConfigError(f"{where}.{name}: is missing; it must be {allowed(field)}")
-    values = {name: _value(known[name], f"{where}.{name}", value) for name, value in table.items()}
+    values = {name: _value(known[name], f"{where}.{name}", value, vault) for name, value in table.items()}
     try:
         return kind(**values)
     except ConfigError as error:  # what its settings demand of each other
         raise ConfigError(f"{where}.{error}") from None
 
 
-def _connector(name: str, table: object) -> Connector:
+def _connector(name: str, table: object, vault: Vault) -> Connector:
     where = f"connectors.{name}"
     if not re.fullmatch(r"[a-z0-9]+([_-][a-z0-9]+)*", name):
         raise ConfigError(f"{where}: a name is lower-case letters and digits, with single - or _ between")
@@ -109,13 +141,17 @@ def _connector(name: str, table: object) -> Connector:
     kind = rest.pop("kind", None)
     if kind not in KINDS:
         raise ConfigError(f"{where}.kind = {kind!r}: must be one of {', '.join(KINDS)}")
-    return _section(KINDS[kind], where, rest)
+    return _section(KINDS[kind], where, rest, vault)
 
 
-def _value(field: FieldInfo, where: str, value: object) -> Any:
+def _value(field: FieldInfo, where: str, value: object, vault: Vault) -> Any:
     from_environment = isinstance(value, _EnvText)
+    plain = str(value) if from_environment else value
+    if secret(field):
+        plain = _opened(plain, where, vault)
+    elif is_sealed(plain):
+        raise ConfigError(f"{where}: is sealed, and is no secret; write it as it is")
     try:
-        plain = str(value) if from_environment else value
         return msgspec.convert(plain, field.type, strict=not from_environment)
     except msgspec.ValidationError:
         shown = "" if secret(field) else f" = {plain!r}"

@@ -1,5 +1,6 @@
 """The settings of the gateway itself, and the routes between it and its connectors."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
@@ -7,6 +8,7 @@ from msgspec import Meta
 
 from hopwire.config.connectors import Connector
 from hopwire.config.fields import Grace, Port, Processes, Seconds, Secret, Section, Text, about
+from hopwire.vault import Vault
 
 
 class Http(Section, frozen=True, kw_only=True):
@@ -35,10 +37,24 @@ class Store(Section, frozen=True, kw_only=True):
     secret: Annotated[
         Secret, about("The secret itself instead of a file; meant for `HOPWIRE__STORE__SECRET`.")
     ] = ""
+    keys_file: Annotated[
+        str,
+        about(
+            "File with the keys that secrets are sealed with, made when one is first needed. Empty, with"
+            " SQLite: the file `keys` beside the database. PostgreSQL needs it where something is sealed."
+        ),
+    ] = ""
 
     @property
     def postgres(self) -> bool:
         return self.url.startswith("postgres")
+
+    @property
+    def vault(self) -> Vault:
+        """What secrets are sealed and opened with."""
+        kind, _, path = self.url.partition(":")
+        beside = Path(path).parent / "keys" if kind == "sqlite" else None
+        return Vault(Path(self.keys_file) if self.keys_file else beside)
 
 
 class Worker(Section, frozen=True, kw_only=True):
@@ -86,6 +102,22 @@ class Viber(Section, frozen=True, kw_only=True):
     ] = 5_242_880
 
 
+class Retention(Section, frozen=True, kw_only=True):
+    texts_days: Annotated[
+        int,
+        Meta(ge=0, le=36_500),
+        about(
+            "Days after which the texts of messages are forgotten, once these have ended, and what upstreams"
+            " reported word by word; 0: never."
+        ),
+    ] = 90
+    numbers_days: Annotated[
+        int,
+        Meta(ge=0, le=36_500),
+        about("Days after which of numbers only a keyed hash and the last four digits are kept; 0: never."),
+    ] = 365
+
+
 class Metrics(Section, frozen=True, kw_only=True):
     token: Annotated[Secret, about("Bearer token for `/metrics`. Empty: only this machine may read.")] = ""
 
@@ -124,6 +156,7 @@ class Config(Section, frozen=True, kw_only=True):
     worker: Worker = Worker()
     sms: Sms = Sms()
     viber: Viber = Viber()
+    retention: Retention = Retention()
     metrics: Metrics = Metrics()
     demo: Demo = Demo()
     log: Log = Log()
@@ -137,6 +170,7 @@ SECTIONS: dict[str, type[Section]] = {
     "worker": Worker,
     "sms": Sms,
     "viber": Viber,
+    "retention": Retention,
     "metrics": Metrics,
     "demo": Demo,
     "log": Log,

@@ -1,7 +1,8 @@
 """The store: verbs, each one transaction over many messages, written once for both engines.
 
 Rule 1: what a verb did is on disk when it returns; a verb that raises has done nothing.
-Rule 2: a message changes only in `_apply`, whoever knocks: worker, receipt, timer, client.
+Rule 2: a message changes only in `_apply`, whoever knocks: worker, receipt, timer, client. What is forgotten
+of it afterwards is in forgetting.py.
 Rule 3: rows are waited for in one order: deliveries by id, remembered numbers, accounts by id.
 """
 
@@ -18,6 +19,7 @@ from hopwire.errors import ApiError
 from hopwire.model import Actor, Handover, Receipt, Status, Taken
 from hopwire.store import audit, limits, memory, notices
 from hopwire.store.engine import Engine, Row, Tx
+from hopwire.store.forgetting import discreet
 from hopwire.store.inbox import EVERYONE
 from hopwire.store.notices import Notice
 from hopwire.store.receipts import RECEIPTS_KEPT_MS, Change, Found, attribute, before_answer, find, note
@@ -61,6 +63,7 @@ __all__ = [
 ]
 
 ID_BLOCK = 1000
+ID_BLOCK_MS = 12 * 3_600_000  # less than the day for which at least everything is kept
 MoneyAction = life.Charge | life.Release | life.Commission | life.Cost
 MONEY = (life.Charge, life.Release, life.Commission, life.Cost)
 
@@ -73,6 +76,7 @@ class Store:
         self.engine = engine
         self._remember_ms = remember_ms
         self._ids = iter(range(0))
+        self._ids_until = 0  # when what is left of the block is too old
         self._looked_at = (0, 0)  # the receipt (received_at, id) up to which `match_receipts` has looked
         self._asked: dict[str, int] = {}  # connector -> the message up to which `outstanding` has told
         self._installation = ""
@@ -99,7 +103,7 @@ class Store:
         stop list, for want of money, or by a limit of the account. A request that is repeated under the key
         that its client has given to it is answered as it was.
         """
-        ids = await self._take_ids(len(orders))
+        ids = await self._take_ids(len(orders), max((order.accepted_at for order in orders), default=0))
 
         def work(tx: Tx) -> tuple[list[Accepted | ApiError], list[Notice]]:
             answers, taken, told = limits.decide(tx, ids, orders)
@@ -122,13 +126,17 @@ class Store:
             lambda tx: limits.answered(tx, account_id, client_key, fingerprint, now)
         )
 
-    async def _take_ids(self, n: int) -> list[int]:
-        """The next ids; those of an order that is refused, and of a block cut short, are never used."""
-        taken = list(islice(self._ids, n))
+    async def _take_ids(self, n: int, now: int) -> list[int]:
+        """The next ids; those of an order that is refused, and of a block cut short, are never used.
+
+        A block is dropped when it is old, so that messages are about as old as their ids are low: retention
+        goes by that.
+        """
+        taken = list(islice(self._ids, n)) if now < self._ids_until else []
         if len(taken) < n:
             block = max(ID_BLOCK, n)
             last: int = (await self.engine.write(lambda tx: tx.all("take_ids", n=block)))[0][0]
-            self._ids = iter(range(last - block + 1, last + 1))
+            self._ids, self._ids_until = iter(range(last - block + 1, last + 1)), now + ID_BLOCK_MS
             taken += islice(self._ids, n - len(taken))
         return taken
 
@@ -222,10 +230,11 @@ class Store:
         def work(tx: Tx) -> list[Found | None]:
             found = find(tx, came)
             ids = [one.place.message_id if one else None for one in found]
-            rows = [receipt_row(r, told.raw, i) for r, told, i in zip(came, receipts, ids, strict=True)]
-            tx.many("create_receipt", rows)
             kept = _load(tx, (i for i in ids if i is not None))
-            changes = [reported(one.place, r) for one, r in zip(found, came, strict=True) if one]
+            told = zip(came, (r.raw for r in receipts), ids, strict=True)
+            kept_as = discreet(tx, kept, list(told))
+            tx.many("create_receipt", [receipt_row(*one) for one in kept_as])
+            changes = [reported(one.place, r) for one, (r, *_) in zip(found, kept_as, strict=True) if one]
             self._apply(tx, kept, changes, now)
             return found
 

@@ -95,8 +95,3 @@ def note(tx: Tx, by: Actor, action: str, object: str, before: Facts = NO, after:
 
 def _digest(previous: str, facts: Sequence[Any]) -> str:
     return hashlib.sha256(previous.encode() + _encode(list(facts))).hexdigest()
-
-
-def masked(number: str) -> str:
-    """The last digits of a phone number, by which who knows it knows it again."""
-    return "…" + number[-4:] if number else ""

@@ -2,7 +2,8 @@
 
 Rule 1: one transaction at a time joins parts, so that two that come to two workers meet.
 Rule 2: numbers are compared without a plus.
-Rule 3: who names a message of ours is believed where that message went to his number.
+Rule 3: who names a message of ours is believed where that message went to his number; where that is
+forgotten, to one with the same last digits.
 """
 
 import re
@@ -14,8 +15,8 @@ from msgspec.structs import replace
 from hopwire import inbox
 from hopwire.inbox import Key, Pile, Wish
 from hopwire.model import Actor, Incoming, Unsubscribed
+from hopwire.privacy import forgotten, masked
 from hopwire.store import audit
-from hopwire.store.audit import masked
 from hopwire.store.engine import Engine, Row, Tx
 from hopwire.store.rows import plain, plain_id
 
@@ -272,13 +273,23 @@ def _accounts(tx: Tx, asked: Iterable[About]) -> dict[About, int]:
     named = {one: plain_id(one[1]) for one in asked if one[1]}
     if not named:
         return {}
-    theirs = {tuple(who): of for *who, of in tx.all("find_senders", provider_ids=sorted(set(named.values())))}
+    rows = tx.all("find_senders", provider_ids=sorted(set(named.values())))
+    theirs = {(connector, about, _known(number)): of for connector, about, number, of in rows}
     ids = sorted({int(ours[1]) for ours in map(OUR_ID.fullmatch, named.values()) if ours})
-    ours = {(f"m:{i}", number): of for i, number, of in tx.all("senders", ids=ids)} if ids else {}
+    rows = tx.all("senders", ids=ids) if ids else []
+    ours = {(f"m:{i}", _known(number)): of for i, number, of in rows}
     found = {
-        one: theirs.get((one[0], about, one[2]), ours.get((about, one[2]))) for one, about in named.items()
+        one: theirs.get((one[0], about, number), ours.get((about, number)))
+        for one, about in named.items()
+        for number in (masked(one[2]), one[2])  # the number itself counts more
+        if (one[0], about, number) in theirs or (about, number) in ours
     }
     return {one: account_id for one, account_id in found.items() if account_id is not None}
+
+
+def _known(number: str) -> str:
+    """What is known of a number by which a message went; of a forgotten one, the last digits."""
+    return masked(number) if forgotten(number) else number
 
 
 def _digits(number: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from hopwire.delivery import Answered, Event, Reported, Spared
 from hopwire.model import Fault, Never, Outcome
+from hopwire.privacy import forgotten
 from hopwire.store.engine import Engine, Tx
 from hopwire.store.rows import Kept
 
@@ -64,6 +65,8 @@ def spared(tx: Tx, kept: Mapping[int, Kept], now: int) -> dict[int, Event]:
 def lesson(one: Kept, event: Event) -> bool | None:
     """Whether the message's number has no account, as this event tells; None: it tells nothing of that."""
     if not isinstance(event, (Answered, Reported)) or not _is_here(one, event.step):
+        return None
+    if forgotten(one.recipient):
         return None
     match event:
         case Answered(answer=Never(_, Fault.NO_ACCOUNT)):

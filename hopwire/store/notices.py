@@ -18,6 +18,7 @@ KINDS = (
     *(f"spend_{period}_{percent}" for period in ("day", "month") for percent in (50, 80, 100)),
     "held",
 )
+KEPT_MS = 366 * 86_400_000
 
 
 class Notice(NamedTuple):
@@ -36,6 +37,10 @@ class Notices:
         """The newest notices, newest first; of one account, or of all."""
         rows = await self._engine.read(lambda tx: tx.all("latest_notices", n=n, account_id=account_id))
         return [Notice._make(row[1:]) for row in rows]
+
+    async def forget_old(self, now: int) -> int:
+        """Drop those of more than a year ago, some at a time; how many."""
+        return await self._engine.write(lambda tx: tx.run("forget_notices", before=now - KEPT_MS))
 
 
 # ---- inside a transaction, and after it

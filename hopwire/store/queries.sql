@@ -584,6 +584,130 @@ SELECT l.message_id FROM ledger l LEFT JOIN deliveries d ON d.id = l.message_id
 UNION ALL
 SELECT e.message_id FROM events e LEFT JOIN deliveries d ON d.id = e.message_id WHERE d.id IS NULL
 
+-- ---- forgetting
+
+-- name: hold_series
+SELECT value FROM counters WHERE name = :name {skip_locked}
+
+-- name: move_series
+UPDATE counters SET value = :value WHERE name = :name
+
+-- name: oldest_messages
+SELECT id, accepted_at FROM messages WHERE id > :after ORDER BY id LIMIT :n
+
+-- name: not_forgotten
+SELECT message_id FROM not_forgotten WHERE what = :what AND message_id > :after ORDER BY message_id LIMIT :n
+
+-- name: not_yet_forgotten
+INSERT INTO not_forgotten (what, message_id) VALUES (:what, :message_id) ON CONFLICT DO NOTHING
+
+-- name: now_forgotten
+DELETE FROM not_forgotten WHERE what = :what AND message_id = :message_id
+
+-- name: held_among
+SELECT message_id FROM holds WHERE message_id {in ids}
+
+-- name: forget_texts
+UPDATE messages SET sms = NULL, viber = NULL WHERE id {in ids} RETURNING id
+
+-- name: forget_recipient
+UPDATE messages SET recipient = :recipient WHERE id = :id
+
+-- name: rewrite_delivery
+UPDATE deliveries SET recipient = :recipient, state = :state WHERE id = :id
+
+-- name: forget_raw_receipts
+UPDATE receipts SET raw = '' WHERE message_id {in ids} AND raw <> '' RETURNING id
+
+-- name: codes_of_receipts
+SELECT id, message_id, recipient, code FROM receipts WHERE message_id {in ids}
+
+-- name: rewrite_receipt
+UPDATE receipts SET recipient = :recipient, code = :code WHERE id = :id
+
+-- name: codes_of_events
+SELECT id, message_id, code FROM events WHERE message_id {in ids} AND code <> ''
+
+-- name: rewrite_event
+UPDATE events SET code = :code WHERE id = :id
+
+-- name: textless_among
+SELECT id FROM messages WHERE id {in ids} AND sms IS NULL AND viber IS NULL
+
+-- name: oldest_incoming
+SELECT id, received_at, sender FROM inbox WHERE id > :after ORDER BY id LIMIT :n
+
+-- name: forget_incoming_texts
+UPDATE inbox SET text = '' WHERE id {in ids} RETURNING id
+
+-- name: rename_sender
+UPDATE inbox SET sender = :sender WHERE id = :id
+
+-- name: forget_notices
+-- They have no index by time, but are as old as their ids are low.
+DELETE FROM notices WHERE id < (SELECT min(id) + 1000 FROM notices) AND at < :before
+
+-- ---- what is sealed
+
+-- name: sealed_totps
+SELECT id, totp FROM accounts WHERE totp <> '' ORDER BY id
+
+-- name: reseal_totp
+UPDATE accounts SET totp = :sealed WHERE id = :id AND totp = :before
+
+-- ---- one number
+
+-- name: newest_message
+SELECT coalesce(max(id), 0) FROM messages
+
+-- name: messages_to
+SELECT id FROM messages WHERE id > :after AND id <= :until AND recipient {in names} ORDER BY id
+
+-- name: newest_incoming
+SELECT coalesce(max(id), 0) FROM inbox
+
+-- name: incoming_from
+SELECT id FROM inbox WHERE id > :after AND id <= :until AND sender {in names} ORDER BY id
+
+-- name: incoming_among
+SELECT id, received_at, connector, recipient, text, account_id FROM inbox WHERE id {in ids} ORDER BY id
+
+-- name: parts_of
+SELECT since, recipient, payload FROM incoming_parts WHERE sender {in senders}
+
+-- name: erase_parts
+DELETE FROM incoming_parts WHERE sender {in senders} RETURNING part
+
+-- name: unmatched_to
+SELECT received_at, raw FROM receipts WHERE message_id IS NULL AND recipient {in recipients}
+
+-- name: erase_unmatched
+DELETE FROM receipts WHERE message_id IS NULL AND recipient {in recipients} RETURNING id
+
+-- name: stops_of
+SELECT at, account_id, note FROM stop_list WHERE number = :number
+
+-- name: erase_stops
+DELETE FROM stop_list WHERE number = :number
+
+-- name: absence_of
+SELECT until FROM no_account WHERE channel = 'viber' AND number = :number
+
+-- name: erase_absence
+DELETE FROM no_account WHERE channel = 'viber' AND number = :number
+
+-- name: counts_of
+SELECT ends_at, account_id, scope, n FROM usage WHERE ends_at >= 0 AND scope LIKE :ending
+
+-- name: erase_counts
+DELETE FROM usage WHERE ends_at >= 0 AND scope LIKE :ending
+
+-- name: recently_to
+SELECT at, account_id, message_id FROM recent WHERE at >= 0 AND number = :number
+
+-- name: erase_recent
+DELETE FROM recent WHERE at >= 0 AND number = :number
+
 -- ---- templates
 
 -- name: put_template

@@ -187,6 +187,11 @@ def save_row(one: Kept) -> Row:
     )  # fmt: skip
 
 
+def rewritten_row(one: Kept) -> Row:
+    """A delivery of which something is forgotten; nothing else of it has changed."""
+    return one.recipient, _encode(one.delivery).decode(), one.id
+
+
 def event_row(message_id: int, at: int, note: Note) -> Row:
     step, part, what, status, code, detail, handed_at = note
     return message_id, at, step, part, int(what), int(status), plain(code), plain(detail), handed_at

@@ -3,7 +3,7 @@
 -- account's currency. A message is five kinds of rows: what was asked (messages, written once), where it
 -- stands (deliveries, small, the only row that changes), what upstreams call its parts (handles), what they
 -- said (receipts, raw), and what followed (events). No foreign keys: nothing is ever deleted under a message, and
--- each would cost a look-up.
+-- each would cost a look-up. A number that is forgotten is privacy.pseudonym, in every table; a text NULL or ''.
 
 CREATE TABLE meta (
     name  TEXT PRIMARY KEY,
@@ -14,7 +14,7 @@ CREATE TABLE meta (
 -- sender names, prices, routes and templates, so that processes know when what they remember is old. "probe":
 -- written to find out whether the store can be. "incoming": its row is held by whoever joins parts of incoming
 -- messages; "audit": by whoever adds to the audit. "texts", "numbers": the messages up to which their texts, their
--- numbers are forgotten.
+-- numbers are forgotten; "texts/inbox", "numbers/inbox": the incoming ones.
 CREATE TABLE counters (
     name  TEXT PRIMARY KEY,
     value BIGINT NOT NULL
@@ -353,5 +353,5 @@ CREATE TABLE not_forgotten (
 );
 
 INSERT INTO counters (name, value) VALUES ('message_id', 0), ('directory', 0), ('probe', 0), ('incoming', 0),
-    ('audit', 0), ('texts', 0), ('numbers', 0);
+    ('audit', 0), ('texts', 0), ('numbers', 0), ('texts/inbox', 0), ('numbers/inbox', 0);
 INSERT INTO meta (name, value) VALUES ('schema_version', '5');

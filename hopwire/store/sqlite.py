@@ -22,6 +22,7 @@ BUSY_PAUSE_S = 0.01
 PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
+    "secure_delete=ON",  # what is deleted or forgotten is overwritten in the file, too
     "temp_store=MEMORY",
     "cache_size=-32000",  # KiB
     "busy_timeout=0",  # the last one: until here SQLite itself waits, BUSY_S

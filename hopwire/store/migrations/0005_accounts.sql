@@ -161,4 +161,5 @@ CREATE TABLE not_forgotten (
     PRIMARY KEY (what, message_id)
 );
 
-INSERT INTO counters (name, value) VALUES ('audit', 0), ('texts', 0), ('numbers', 0);
+INSERT INTO counters (name, value) VALUES ('audit', 0), ('texts', 0), ('numbers', 0), ('texts/inbox', 0),
+    ('numbers/inbox', 0);
