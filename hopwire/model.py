@@ -91,6 +91,10 @@ class ApiKey(Noun, frozen=True, kw_only=True):
     in_url_at: int | None = None  # when it was last seen in a URL, to the minute
     replaces: int | None = None  # the key that it was made to replace
 
+    def is_valid(self, now: int) -> bool:
+        """Neither revoked nor expired."""
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
+
 
 class Caller(NamedTuple):
     """Who asks: an account, and by which key; without one, by its password."""

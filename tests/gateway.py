@@ -131,11 +131,11 @@ class Gateway:
         assert name == "id", text
         return int(number)
 
-    async def new_key(self, account: int) -> str:
-        """A key for the account."""
+    async def new_key(self, account: int, **traits: Any) -> str:
+        """A key for the account, with traits of Directory.create_key."""
         key = credentials.new_key()
         digest, label = credentials.key_digest(self._secret, key), credentials.key_label(key)
-        await self.directory.create_key(account, digest, label, "test", now_ms())
+        await self.directory.create_key(account, digest, label, "test", now_ms(), **traits)
         return key
 
     async def open_account(self) -> None:

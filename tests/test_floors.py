@@ -10,8 +10,11 @@ PACKAGE = Path(__file__).parent.parent / "hopwire"
 FLOORS = [
     {"errors", "model", "metrics", "prefixes"},
     {"config", "prices"},
-    {"phone", "wap", "money", "delivery", "smpp", "translit", "templates", "images"},
-    {"sms"},  # the cores stand on one another, too: a plan counts parts, and a part may be a WAP push
+    {"phone", "wap", "money", "delivery", "smpp", "translit", "templates", "images", "addresses"},
+    {
+        "sms",
+        "access",
+    },  # the cores stand on one another, too: a plan counts parts, and a part may be a WAP push
     {"routing", "inbox", "timeline"},
     {"store", "channels", "simulators", "logs", "fetch"},
     {"admission", "worker", "webhooks", "credentials"},

@@ -68,6 +68,7 @@ class Call(NamedTuple):
     command: str | None  # lower-case; None: unknown
     credentials: Key | LoginPassword | None  # None: not given, or not readable
     fields: Fields  # decoded from the dialect; looking at a value that cannot be raises `BadEncoding`
+    in_url: bool = False  # the key stood in the URL
 
 
 class _Encoded(Fields):
@@ -94,11 +95,13 @@ def read(query: bytes, content_type: bytes, body: bytes) -> Call:
 
     Raises `TooManyParameters` and `BadBody`.
     """
-    plain = forms.merge(forms.parse_pairs(query), forms.parse_body(content_type, body))
+    in_query = forms.parse_pairs(query)
+    plain = forms.merge(in_query, forms.parse_body(content_type, body))
+    in_url = bool(in_query.get(b"key")) and in_query[b"key"] == plain[b"key"]
     encoded = _Encoded(plain)
     if (command := _command(plain)) or not (hidden := _command(encoded)):
-        return Call("plain", command, _credentials(plain), plain)
-    return Call("encoded", hidden, _credentials(encoded), encoded)
+        return Call("plain", command, _credentials(plain), plain, in_url)
+    return Call("encoded", hidden, _credentials(encoded), encoded, in_url)
 
 
 def send_request(call: Call, account: Account, now_ms: int, max_parts: int, count: Count) -> SendRequest:
