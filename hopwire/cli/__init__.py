@@ -7,11 +7,13 @@ import sys
 
 from hopwire import __version__
 from hopwire.cli import (
+    account_secrets,
     client,
     connector,
     connector_setup,
     connector_trace,
     inbox,
+    key,
     message,
     number,
     operator,
@@ -30,6 +32,7 @@ app.add_typer(run.commands)
 for command in (connector_setup.add, connector_setup.test, connector_trace.trace):
     connector.commands.command()(command)
 app.add_typer(connector.commands, name="connector")
+app.add_typer(key.commands, name="key")
 inbox.message.command("show")(message.show)
 app.add_typer(inbox.message, name="message")
 app.add_typer(number.commands, name="number")
@@ -37,6 +40,9 @@ app.add_typer(inbox.stoplist, name="stoplist")
 app.add_typer(sms.commands, name="sms")
 app.add_typer(template.commands, name="template")
 operator.account.add_typer(inbox.number, name="number")
+operator.account.command()(account_secrets.password)
+operator.account.command()(account_secrets.api_password)
+operator.account.command()(account_secrets.totp)
 client.price.command("set")(operator.set_price)
 client.price.command("list")(operator.list_prices)
 

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import pyotp
 
+from hopwire import config
+
 STEP_S = 30
 
 
@@ -16,6 +18,11 @@ class Seals(NamedTuple):
 
     seal: Callable[[str, int], str]
     open: Callable[[str, int], str]
+
+
+def seals(settings: config.Store) -> Seals:
+    """What seals the seeds of this installation; raises ConfigError where nothing can."""
+    raise config.ConfigError("store: there is nothing yet that a seed could be sealed with")
 
 
 def new_seed() -> str:
