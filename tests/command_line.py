@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import planted
 from typer.testing import CliRunner, Result
 
 from hopwire.cli import app
@@ -30,7 +31,11 @@ class CommandLine:
         }
 
     def run(self, *arguments: str, stdin: str = "") -> Result:
-        return CliRunner().invoke(app, arguments, input=stdin, env=self.env)
+        ended = CliRunner().invoke(app, arguments, input=stdin, env=self.env)
+        planted.look("standard error", ended.stderr)
+        if arguments[:1] != ("key",):  # which shows a new one, once
+            planted.look_for_secrets("standard output", ended.stdout)
+        return ended
 
     def does(self, *arguments: str, stdin: str = "") -> list[dict[str, Any]]:
         """Run a command that must succeed; the JSON lines it prints."""

@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import planted
 import pytest
 import typer
 from command_line import CommandLine
@@ -15,7 +16,7 @@ from hopwire.cli.console import Ending
 from hopwire.credentials import is_key
 from hopwire.store.audit import Audit, Entry
 
-PASSWORD = "correct horse battery"
+PASSWORD = f"{planted.PASSWORD} battery"
 SETTINGS = """
 [connectors.operator]
 kind = "smpp"

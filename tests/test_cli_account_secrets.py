@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import planted
 import pyotp
 import pytest
 from command_line import CommandLine
@@ -13,7 +14,7 @@ from hopwire.credentials import passwords, totp
 from hopwire.store.audit import Audit
 from hopwire.store.directory import Directory, Secrets
 
-PASSWORD = "correct horse battery"
+PASSWORD = f"{planted.PASSWORD} battery"
 
 
 @pytest.fixture

@@ -7,10 +7,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import planted
 import pytest
 from system import BROKEN_OFF, Gateway, Program, number, run, serve, wait_for
 
-PASSWORD = "correct horse battery"
+PASSWORD = f"{planted.PASSWORD} battery"
 
 
 class Operator:

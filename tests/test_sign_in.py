@@ -2,6 +2,7 @@
 
 import asyncio
 
+import planted
 import pyotp
 import pytest
 from conftest import NOW
@@ -14,7 +15,7 @@ from hopwire.model import Account, AccountStatus
 from hopwire.store.directory import Directory, Secrets
 
 HERE = From("192.0.2.1")
-PASSWORD = "correct horse battery"
+PASSWORD = f"{planted.PASSWORD} battery"
 HASH = hash_password(PASSWORD)
 SEED = pyotp.random_base32()
 STEP_MS = totp.STEP_S * 1000
