@@ -3,7 +3,6 @@
 Rule: who is not let in learns nothing about why; who is in is told what he may not do.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from hopwire import addresses
@@ -27,20 +26,22 @@ NEEDS = {  # command -> the scope that a key must have for it
 }
 RESTS = frozenset({"send"})  # what a paused account cannot do
 
-_KEY_ENDS: tuple[Callable[[ApiKey, From, int], bool], ...] = (
-    lambda key, origin, now: not key.is_valid(now),
-    lambda key, origin, now: key.post_only and origin.in_url,
-    lambda key, origin, now: bool(key.addresses) and not addresses.within(origin.address, key.addresses),
-)
-
 
 def admit(caller: Caller, origin: From, now: int) -> None:
     """Let in whom the API is for; raises WrongCredentials for everybody else."""
     if caller.account.standing is AccountStatus.CLOSED or not caller.account.api:
         raise WrongCredentials
     key = caller.key
-    if key is not None and any(ends(key, origin, now) for ends in _KEY_ENDS):
+    if key is not None and not _is_good(key, origin, now):
         raise WrongCredentials
+
+
+def _is_good(key: ApiKey, origin: From, now: int) -> bool:
+    return (
+        key.is_valid(now)
+        and not (key.post_only and origin.in_url)
+        and not (key.addresses and not addresses.within(origin.address, key.addresses))
+    )
 
 
 def permit(caller: Caller, command: str) -> None:

@@ -69,6 +69,8 @@ class Account(Noun, frozen=True, kw_only=True):
     @property
     def standing(self) -> AccountStatus:
         """Its status, or its reseller's where that is worse."""
+        if self.parent_status is AccountStatus.ACTIVE:
+            return self.status
         both = self.status, self.parent_status
         return next(one for one in (AccountStatus.CLOSED, AccountStatus.PAUSED, self.status) if one in both)
 

@@ -93,13 +93,11 @@ class Credentials:
     async def by_key(self, key: str, origin: From) -> Caller:
         """Who has this key."""
         self._forget_if_changed()
-        if not is_key(key):
-            raise WrongCredentials
         digest, keys = key_digest(self._secret, key), self._keys
         caller = keys.get(digest)
         if caller is None:
-            caller = await self._directory.caller_by_key(digest)
-            if caller is None or caller.key is None:
+            caller = await self._directory.caller_by_key(digest) if is_key(key) else None
+            if caller is None:
                 raise WrongCredentials
             _remember(keys, digest, caller)
         self._admit(caller, origin)
