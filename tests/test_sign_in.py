@@ -18,6 +18,7 @@ HERE = From("192.0.2.1")
 PASSWORD = f"{planted.PASSWORD} battery"
 HASH = hash_password(PASSWORD)
 SEED = pyotp.random_base32()
+ARGON2 = "$argon2id$v=19$m=19456,t=2,p=1$"  # all that a hash is, but for its salt
 STEP_MS = totp.STEP_S * 1000
 
 
@@ -175,7 +176,7 @@ async def test_every_failure_goes_through_the_same_steps(
     verify, step_of = passwords.verify, totp.step_of
 
     def counted_verify(password_hash: str, data: bytes) -> bool:
-        taken.append("argon2")
+        taken.append(password_hash[:31])
         return verify(password_hash, data)
 
     def counted_step(seed: str, code: str, now: int, after: int = 0) -> int | None:
@@ -197,4 +198,4 @@ async def test_every_failure_goes_through_the_same_steps(
         taken.clear()
         door.vault.opened = 0
         assert not await door.lets_in("000000", password, login)
-        assert (login, taken, door.vault.opened) == (login, ["look up", "argon2", "code"], 1)
+        assert (login, taken, door.vault.opened) == (login, ["look up", ARGON2, "code"], 1)
