@@ -28,7 +28,7 @@ from hopwire.channels.http import HttpChannel
 from hopwire.channels.providers import provider
 from hopwire.channels.smpp import SmppChannel
 from hopwire.config import Config, HttpConnector, Viber
-from hopwire.credentials import Credentials, installation_secret
+from hopwire.credentials import Credentials, KeyUse, installation_secret
 from hopwire.errors import Unavailable
 from hopwire.fetch import Pictures
 from hopwire.model import Receipt
@@ -102,13 +102,14 @@ def channels(config: Config, worker: Worker) -> dict[str, Channel]:
     return made
 
 
-def web_app(config: Config, store: Store, admission: Admission, directory: Directory) -> App:
+def web_app(config: Config, store: Store, admission: Admission, directory: Directory, use: KeyUse) -> App:
     """The ASGI application over a store."""
 
     async def keep_many(receipts: Sequence[Receipt]) -> Sequence[str | None]:
         return await store.keep_receipts(receipts, now_ms())
 
-    credentials = Credentials(directory, installation_secret(config.store), lambda: admission.generation)
+    secret, proxies = installation_secret(config.store), config.http.trusted_proxies
+    credentials = Credentials(directory, secret, lambda: admission.generation, use)
     inbox = Inbox(store.engine)
     words = config.sms.stop_words, config.sms.start_words
     together: Batch[Receipt, str | None] = Batch(keep_many)
@@ -123,8 +124,8 @@ def web_app(config: Config, store: Store, admission: Admission, directory: Direc
         if isinstance(connector, HttpConnector)
     }
     return App(
-        HttpPhp(admission, credentials, config.sms),
-        Callbacks(sources, keep),
+        HttpPhp(admission, credentials, config.sms, proxies),
+        Callbacks(sources, keep, proxies),
         store,
         metrics_token=config.metrics.token,
         demo_token=config.demo.token,
@@ -198,8 +199,9 @@ async def _serving(
     times = Times(config.sms.lifetime_s, config.sms.grace_s, config.viber.grace_s)
     admission = Admission(store, directory, carriers(config), times, check_image)
     await admission.refresh()
-    watch = asyncio.ensure_future(admission.watch())
-    app = web_app(config, store, admission, directory)
+    use = KeyUse(directory)
+    watches = [asyncio.ensure_future(admission.watch()), asyncio.ensure_future(use.watch())]
+    app = web_app(config, store, admission, directory, use)
     servers = [
         (server(app, config, tls=name == "https"), socket.socket(fileno=fd))
         for name, fd in assignment.sockets.items()
@@ -213,7 +215,10 @@ async def _serving(
         for one, _ in servers:
             one.should_exit = True
         await asyncio.gather(*running)
-        watch.cancel()
+        for watch in watches:
+            watch.cancel()
+        with contextlib.suppress(Unavailable):
+            await use.write()
 
 
 class _Server(uvicorn.Server):

@@ -46,6 +46,14 @@ BadSender = _error(
 NotEnoughMoney = _error("not_enough_money", "Not enough money")
 NotFound = _error("not_found", "SMS not found", "id")
 
+# Ours: what who is known may not do
+KeyNotAllowed = _error(
+    "key_not_allowed",
+    "The key is not allowed to do this: send and delete need its scope send, receive needs read, price and"
+    " balance need balance",
+)
+AccountPaused = _error("account_paused", "The account is paused: it may not send")
+
 # Ours, one per parameter and limit
 SenderNotRegistered = _error(
     "sender_not_registered", "Parameter from: this sender name is not registered for the account", "from"

@@ -69,6 +69,8 @@ class Account(Noun, frozen=True, kw_only=True):
     @property
     def standing(self) -> AccountStatus:
         """Its status, or its reseller's where that is worse."""
+        if self.parent_status is AccountStatus.ACTIVE:
+            return self.status
         both = self.status, self.parent_status
         return next(one for one in (AccountStatus.CLOSED, AccountStatus.PAUSED, self.status) if one in both)
 
@@ -90,6 +92,10 @@ class ApiKey(Noun, frozen=True, kw_only=True):
     used_at: int | None = None  # to the minute
     in_url_at: int | None = None  # when it was last seen in a URL, to the minute
     replaces: int | None = None  # the key that it was made to replace
+
+    def is_valid(self, now: int) -> bool:
+        """Neither revoked nor expired."""
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
 
 
 class Caller(NamedTuple):

@@ -3,6 +3,7 @@
 PostgreSQL comes from HOPWIRE_TEST_POSTGRES, a URL whose user may create databases.
 """
 
+import logging
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
@@ -11,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+import planted
 import psycopg
 import pytest
 from smpp_ends import Lines, Smsc
@@ -32,6 +34,30 @@ VIBER = Step(
     channel="viber", connector="viber", parts=1, part_price=300, charge_on="delivered", lifetime_s=600
 )
 SMS = Step(channel="sms", connector="smsc", parts=1, part_price=500, charge_on="taken", lifetime_s=3600)
+
+
+# ---- nothing planted is told
+
+
+@pytest.fixture(scope="session", autouse=True)
+def every_log_record_is_looked_at() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logging.Logger, "isEnabledFor", planted.is_enabled_for)
+        patch.setattr(logging.Logger, "handle", planted.handle)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def nothing_planted_is_told() -> Iterator[None]:
+    """Fails a test in which a secret, a number or a text was logged, counted, answered or complained of."""
+    planted.FOUND.clear()
+    yield
+    found = list(planted.FOUND)
+    planted.FOUND.clear()
+    assert not found
+
+
+# ---- stores
 
 
 class Postgres:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+import planted
+
 from hopwire import credentials
 from hopwire.admission import now_ms
 from hopwire.app import Assignment, serving
@@ -30,10 +32,10 @@ from hopwire.store.migrate import open_store
 from hopwire.store.prices import PriceBook
 
 PATIENCE_S = 10
-SECRET = "callback-secret-1234567"  # of the connector `viber`
-LOGIN, PASSWORD = "shop", "correct horse"
+SECRET = planted.CALLBACK_SECRET  # of the connector `viber`
+LOGIN, PASSWORD = "shop", planted.PASSWORD
 TO = "380501234567"
-SEND = {"command": "send", "from": "test", "to": TO, "message": "Hello"}
+SEND = {"command": "send", "from": "test", "to": TO, "message": planted.TEXT}
 
 _PASSWORD_HASH = credentials.hash_password(PASSWORD)
 
@@ -76,7 +78,9 @@ class Wire:
         first, *lines = head.decode("ascii").removesuffix("\r\n\r\n").split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
         length = int(headers.get("content-length", 0)) if body else 0
-        return Reply(int(first.split()[1]), headers, await self._reader.readexactly(length))
+        reply = Reply(int(first.split()[1]), headers, await self._reader.readexactly(length))
+        planted.look_at_reply(headers.get("content-type", ""), reply.body)
+        return reply
 
     async def closed(self) -> bool:
         """Wait until the gateway closes the connection without another byte."""
@@ -131,11 +135,11 @@ class Gateway:
         assert name == "id", text
         return int(number)
 
-    async def new_key(self, account: int) -> str:
-        """A key for the account."""
+    async def new_key(self, account: int, **traits: Any) -> str:
+        """A key for the account, with traits of Directory.create_key."""
         key = credentials.new_key()
         digest, label = credentials.key_digest(self._secret, key), credentials.key_label(key)
-        await self.directory.create_key(account, digest, label, "test", now_ms())
+        await self.directory.create_key(account, digest, label, "test", now_ms(), **traits)
         return key
 
     async def open_account(self) -> None:

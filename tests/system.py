@@ -21,11 +21,13 @@ from urllib.parse import urlencode, urlsplit
 from urllib.request import urlopen
 from uuid import uuid4
 
+import planted
+
 ROOT = Path(__file__).parent.parent
 PATIENCE_S = 60
 BROKEN_OFF = (OSError, HTTPException)  # a request that got no reply
 LONG_TEXT = "A text that needs three parts. " * 12
-PASSWORD = "correct horse battery"
+PASSWORD = f"{planted.PASSWORD} battery"
 TABLE = [f"{n:02}" for n in range(1, 13)]
 
 T = TypeVar("T")
@@ -63,7 +65,7 @@ def run(
     *arguments: str, stdin: str = "", env: Mapping[str, str] | None = None, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run one command to its end."""
-    return subprocess.run(
+    ended = subprocess.run(
         [sys.executable, "-m", "hopwire", *arguments],
         input=stdin,
         text=True,
@@ -72,6 +74,10 @@ def run(
         env=environment(env),
         cwd=cwd,
     )
+    planted.look("standard error", ended.stderr)
+    if arguments[:1] != ("key",):  # which shows a new one, once
+        planted.look_for_secrets("standard output", ended.stdout)
+    return ended
 
 
 class Operator:
@@ -176,6 +182,7 @@ class Program:
                 self.process.wait()
         if self.process.stdout:
             self.process.stdout.close()
+        planted.look("standard error", self.log.read_text())
 
 
 class Gateway:
@@ -191,7 +198,10 @@ class Gateway:
         connection = HTTPConnection(urlsplit(self.url).netloc, timeout=30)
         try:
             connection.request("POST", "/api/http.php", urlencode(whole))
-            text = connection.getresponse().read().decode()
+            response = connection.getresponse()
+            body = response.read()
+            planted.look_at_reply(response.headers["Content-Type"], body)
+            text = body.decode()
         finally:
             connection.close()
         return dict(line.split(":", 1) for line in text.splitlines())
@@ -200,7 +210,7 @@ class Gateway:
         """Send by Viber with an SMS after it; the id."""
         return self.ask("send", **(both(to) | parameters))["id"]
 
-    def send_sms(self, to: str, text: str = "Hello") -> str:
+    def send_sms(self, to: str, text: str = planted.TEXT) -> str:
         return self.ask("send", **{"from": "test", "to": to, "message": text})["id"]
 
     def code(self, message_id: str) -> int:
@@ -224,10 +234,12 @@ class Gateway:
     def metrics(self) -> str:
         """What /metrics says."""
         with urlopen(self.url + "/metrics", timeout=10) as answer:  # noqa: S310
-            return str(answer.read().decode())
+            text = str(answer.read().decode())
+        planted.look("metrics", text)
+        return text
 
 
-def both(to: str, text: str = "Hello") -> dict[str, object]:
+def both(to: str, text: str = planted.TEXT) -> dict[str, object]:
     """The documented request: Viber first, then SMS."""
     return {
         "from": "test",

@@ -331,7 +331,7 @@ async def answer_to(host: str | None, networks: list[str], query: bytes = b"") -
         "client": None if host is None else (host, 1),
         "path_params": {"connector": "up", "secret": SECRET},
     }
-    callbacks = Callbacks({"up": Source(SECRET, networks, reader)}, Keep(nothing, nothing, nothing))
+    callbacks = Callbacks({"up": Source(SECRET, tuple(networks), reader)}, Keep(nothing, nothing, nothing))
     return (await callbacks.take(Request(scope, receive))).status_code, read
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
+import planted
 import pytest
 from system import LONG_TEXT, Demo, Gateway, Program, demo, number, run, serve, wait_for
 
@@ -39,7 +40,7 @@ connector = "up"
 channel = "sms"
 connector = "{sms}"
 """
-PASSWORD = "correct horse battery"
+PASSWORD = f"{planted.PASSWORD} battery"
 
 
 class Near(NamedTuple):

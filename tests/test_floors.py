@@ -11,10 +11,11 @@ FLOORS = [
     {"errors", "model", "metrics", "prefixes", "hours", "files", "privacy"},
     {"vault", "prices"},
     {"config"},
-    {"phone", "wap", "money", "delivery", "smpp", "translit", "templates", "images"},
+    {"phone", "wap", "money", "delivery", "smpp", "translit", "templates", "images", "addresses"},
     {
         "sms",
         "limits",
+        "access",
     },  # the cores stand on one another, too: a plan counts parts, and a part may be a WAP push
     {"routing", "inbox", "timeline"},
     {"store", "channels", "simulators", "logs", "fetch"},

@@ -21,7 +21,9 @@ from gateway import (
     running,
 )
 
-from hopwire import credentials, errors
+from hopwire import errors
+from hopwire.credentials import attempts, passwords
+from hopwire.model import AccountStatus
 from hopwire.store.ledger import Ledger
 
 API = "/api/http.php"
@@ -44,6 +46,8 @@ BUTTON = {**VIBER, "viber_type": "button", "viber_url": "https://a.example/", "v
 
 REFUSALS: dict[str, dict[str, str]] = {
     "wrong_credentials": {"key": "wrong"},
+    "key_not_allowed": {"key": "READER"},
+    "account_paused": {"key": "PAUSED"},
     "unknown_command": {"command": "nonsense"},
     "bad_recipient": {"to": "12345"},
     "no_text": {"message": ""},
@@ -114,10 +118,19 @@ async def poor(gateway: Gateway) -> str:
     return key
 
 
-async def test_an_error_says_its_sentence_and_stores_nothing(gateway: Gateway, poor: str) -> None:
+@pytest.fixture
+async def keys(gateway: Gateway, poor: str) -> dict[str, str]:
+    """What stands for them in the table."""
+    paused = await gateway.directory.create_account("paused", "", 0, status=AccountStatus.PAUSED)
+    assert paused is not None
+    reader = await gateway.new_key(1, scopes=["read"])
+    return {"POOR": poor, "PAUSED": await gateway.new_key(paused), "READER": reader}
+
+
+async def test_an_error_says_its_sentence_and_stores_nothing(gateway: Gateway, keys: dict[str, str]) -> None:
     for code, params in REFUSALS.items():
         said = {"key": gateway.key, **SEND, **params}
-        said["key"] = poor if said["key"] == "POOR" else said["key"]
+        said["key"] = keys.get(said["key"], said["key"])
         reply = await gateway.get(f"{API}?{urlencode(said)}")
         assert (code, reply.status, reply.text) == (code, 200, f"errors:{errors.CATALOGUE[code].text}\n")
     assert gateway.kept() == 0
@@ -185,7 +198,7 @@ async def test_a_body_that_cannot_be_read_is_an_error(gateway: Gateway) -> None:
 async def test_a_flood_of_passwords_is_held_back(
     gateway: Gateway, argon2_runs: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(credentials, "WAITING", 2)
+    monkeypatch.setattr(attempts, "WAITING", 2)
     guesses = [gateway.ask(login="nobody", **{"pass": str(i)}, command="balance") for i in range(30)]
     texts = await asyncio.gather(*guesses)
     assert set(texts) == {WRONG, f"errors:{errors.TooManyRequests.text}\n"}
@@ -196,13 +209,13 @@ async def test_a_flood_of_passwords_is_held_back(
 def argon2_runs(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """What argon2 said, each time it was asked."""
     runs: list[bool] = []
-    verify = credentials._verify
+    verify = passwords.verify
 
     def counted(password_hash: str, data: bytes) -> bool:
         runs.append(verify(password_hash, data))
         return runs[-1]
 
-    monkeypatch.setattr(credentials, "_verify", counted)
+    monkeypatch.setattr(passwords, "verify", counted)
     return runs
 
 

@@ -9,6 +9,7 @@ from hopwire import __version__
 from hopwire.cli import (
     account,
     account_files,
+    account_secrets,
     audit,
     client,
     connector,
@@ -16,6 +17,7 @@ from hopwire.cli import (
     connector_trace,
     hold,
     inbox,
+    key,
     ledger,
     limits,
     message,
@@ -44,6 +46,7 @@ app.add_typer(run.commands)
 for command in (connector_setup.add, connector_setup.test, connector_trace.trace):
     connector.commands.command()(command)
 app.add_typer(connector.commands, name="connector")
+app.add_typer(key.commands, name="key")
 inbox.message.command("show")(message.show)
 app.add_typer(inbox.message, name="message")
 app.add_typer(hold.commands, name="hold")
@@ -59,6 +62,8 @@ for one in price.COMMANDS:
 app.add_typer(sender.commands, name="sender")
 app.add_typer(audit.commands, name="audit")
 account.commands.command("limit")(limits.limit)
+for secret_of in (account_secrets.password, account_secrets.api_password, account_secrets.totp):
+    account.commands.command()(secret_of)
 
 
 @app.command()

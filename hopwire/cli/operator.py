@@ -1,4 +1,4 @@
-"""The operator's commands work on the store directly: keys, the database, and what all of them share."""
+"""The operator's commands work on the store directly: the database, and what all of them share."""
 
 import asyncio
 import contextlib
@@ -29,71 +29,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 commands = new_commands()
-key = new_commands("API keys of accounts.")
 db = new_commands("The database.")
-commands.add_typer(key, name="key")
 commands.add_typer(db, name="db")
 
 Login = Annotated[str, typer.Argument(help="Login of the account.")]
-
-
-# ---- keys
-
-
-@key.command("create")
-def create_key(
-    login: Login,
-    name: Annotated[str, typer.Option(help="What it is for.")] = "",
-    config: ConfigFile = None,
-    as_json: AsJson = False,
-) -> None:
-    """Create an API key. It is shown now and never again."""
-    from hopwire.admission import now_ms
-    from hopwire.credentials import installation_secret, key_digest, key_label, new_key
-
-    settings = read_config(config)
-    new = new_key()
-
-    async def work(directory: "Directory") -> int:
-        one = await find_account(directory, login)
-        digest = key_digest(installation_secret(settings.store), new)
-        return await directory.create_key(one.id, digest, key_label(new), name, now_ms())
-
-    emit({"id": in_directory(settings, work), "login": login, "key": new}, as_json)
-
-
-@key.command("list")
-def list_keys(config: ConfigFile = None, as_json: AsJson = False) -> None:
-    """List the keys by their first characters."""
-
-    async def work(directory: "Directory") -> list[dict[str, object]]:
-        logins = {one.id: one.login for one in await directory.accounts()}
-        return [
-            {
-                "id": one.id,
-                "login": logins[one.account_id],
-                "key": one.prefix + "…",
-                "name": one.name,
-                "revoked": one.revoked_at is not None,
-            }
-            for one in await directory.keys()
-        ]
-
-    emit_rows(in_directory(read_config(config), work), as_json)
-
-
-@key.command("revoke")
-def revoke_key(
-    key_id: Annotated[int, typer.Argument(metavar="ID", help="As `hopwire key list` shows it.")],
-    config: ConfigFile = None,
-    as_json: AsJson = False,
-) -> None:
-    """Make a key useless, within a second, everywhere."""
-    from hopwire.admission import now_ms
-
-    if not in_directory(read_config(config), lambda d: d.revoke_key(key_id, now_ms())):
-        raise CommandError(Ending.NOT_FOUND, "there is no such key that could be revoked")
-    emit({"id": key_id, "revoked": True}, as_json)
 
 
 # ---- the database

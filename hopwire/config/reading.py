@@ -186,6 +186,7 @@ def _agree(config: Config) -> None:
     _store_agrees(config)
     if bool(config.http.tls_certificate) != bool(config.http.tls_key):
         raise ConfigError("http.tls_certificate, http.tls_key: must be given together")
+    _networks_agree("http.trusted_proxies", config.http.trusted_proxies)
     for name, connector in config.connectors.items():
         _lease_agrees(f"connectors.{name}", connector, config.worker.lease_s)
         if isinstance(connector, HttpConnector):

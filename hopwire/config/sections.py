@@ -17,6 +17,14 @@ class Http(Section, frozen=True, kw_only=True):
     tls_port: Annotated[Port, about("Port for HTTPS, beside HTTP, when there is a certificate.")] = 8443
     tls_certificate: Annotated[str, about("PEM file with the certificate chain. Empty: no HTTPS.")] = ""
     tls_key: Annotated[str, about("PEM file with the certificate's private key.")] = ""
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        about(
+            "Addresses or networks of the web servers before this gateway. What these say in X-Forwarded-For"
+            " is believed.",
+            allowed="a list of addresses or networks in quotes",
+        ),
+    ] = ()
     web_processes: Annotated[
         Processes, about("Processes that take requests. More than one needs PostgreSQL.")
     ] = 1

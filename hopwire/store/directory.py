@@ -128,6 +128,19 @@ class Directory(Audited):
 
         await self.engine.write(work)
 
+    async def set_totp(self, account_id: int, sealed: str, step: int = 0) -> None:
+        """Another seed of the second factor, whose codes count after this step; empty: no second factor."""
+
+        def work(tx: Tx) -> None:
+            tx.run("set_totp", id=account_id, sealed=sealed, step=step)
+            self._note(tx, "change second factor", f"account {account_id}", {}, {"on": bool(sealed)})
+
+        await self.engine.write(work)
+
+    async def use_code(self, account_id: int, step: int) -> bool:
+        """Let a code of the second factor count; False where it, or a later one, has counted before."""
+        return await self.engine.write(lambda tx: tx.run("use_code", id=account_id, step=step) == 1)
+
     async def accounts(self) -> list[Account]:
         return [_account(row) for row in await self.engine.read(lambda tx: tx.all("accounts"))]
 
@@ -187,6 +200,50 @@ class Directory(Audited):
 
         return await self.engine.write(work)
 
+    async def rotate_key(
+        self,
+        key_id: int,
+        digest: str,
+        prefix: str,
+        now: int,
+        overlap_ms: int,
+        expires_at: int | None = None,
+    ) -> int | ApiKey | None:
+        """A new key with the traits of this one, which ends when the overlap is over; the id of the new one.
+
+        The other key where there are two already; None where there is no such key, or it has ended.
+        """
+
+        def work(tx: Tx) -> int | ApiKey | None:
+            old = next((one for one in map(_key, tx.all("hold_key", id=key_id)) if one.is_valid(now)), None)
+            if old is None:
+                return None
+            beside = map(_key, tx.all("keys_beside", id=old.id, replaces=old.replaces))
+            if other := next((one for one in beside if one.is_valid(now)), None):
+                return other
+            ends_at = min(now + overlap_ms, old.expires_at or now + overlap_ms)
+            tx.run("end_key", id=old.id, at=ends_at)
+            row = {**_key_row(old), "expires_at": expires_at or old.expires_at, "replaces": old.id}
+            new_id: int = tx.all("create_key", digest=digest, created_at=now, **row, prefix=prefix)[0][0]
+            self._note(
+                tx, "rotate key", f"key {old.id}", _key_row(old), {**_key_row(old), "expires_at": ends_at}
+            )
+            self._note(tx, "create key", f"key {new_id}", {}, {**row, "prefix": prefix})
+            return new_id
+
+        return await self.engine.write(work)
+
+    async def keys_seen(self, used: Mapping[int, list[int]], in_url: Mapping[int, list[int]]) -> None:
+        """When keys were used and seen in a URL: ids by moment. A later moment that is kept stays."""
+
+        def work(tx: Tx) -> None:
+            for at, ids in used.items():
+                tx.run("keys_used", at=at, ids=ids)
+            for at, ids in in_url.items():
+                tx.run("keys_in_url", at=at, ids=ids)
+
+        await self.engine.write(work)
+
     # ---- all of it
 
     async def version(self) -> int:
@@ -245,3 +302,11 @@ def _key(row: Row) -> ApiKey:
     values = dict(zip(KEY, row, strict=True))
     lists = {name: tuple(filter(None, values[name].split(","))) for name in ("scopes", "addresses")}
     return ApiKey(**{**values, **lists, "post_only": bool(values["post_only"])})
+
+
+def _key_row(key: ApiKey) -> dict[str, Any]:
+    """A key's traits, as they are kept."""
+    return {
+        "account_id": key.account_id, "name": key.name, "scopes": ",".join(key.scopes),
+        "addresses": ",".join(key.addresses), "post_only": int(key.post_only), "expires_at": key.expires_at,
+    }  # fmt: skip

@@ -356,6 +356,12 @@ UPDATE accounts SET password_hash = :hash WHERE id = :id
 -- name: set_api_password
 UPDATE accounts SET api_password = :hash WHERE id = :id
 
+-- name: set_totp
+UPDATE accounts SET totp = :sealed, totp_step = :step WHERE id = :id
+
+-- name: use_code
+UPDATE accounts SET totp_step = :step WHERE id = :id AND totp_step < :step
+
 -- name: sender_names
 SELECT account_id, name, channel, connector, state, note, changed_at FROM senders
  ORDER BY account_id, name, channel, connector
@@ -384,6 +390,25 @@ SELECT id, account_id, prefix, name, created_at, revoked_at, scopes, addresses, 
 
 -- name: revoke_key
 UPDATE api_keys SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL
+
+-- name: hold_key
+SELECT id, account_id, prefix, name, created_at, revoked_at, scopes, addresses, post_only, expires_at, used_at,
+       in_url_at, replaces
+  FROM api_keys WHERE id = :id {for_update}
+
+-- name: keys_beside
+SELECT id, account_id, prefix, name, created_at, revoked_at, scopes, addresses, post_only, expires_at, used_at,
+       in_url_at, replaces
+  FROM api_keys WHERE replaces = :id OR id = :replaces ORDER BY id
+
+-- name: end_key
+UPDATE api_keys SET expires_at = :at WHERE id = :id
+
+-- name: keys_used
+UPDATE api_keys SET used_at = :at WHERE id {in ids} AND (used_at IS NULL OR used_at < :at)
+
+-- name: keys_in_url
+UPDATE api_keys SET in_url_at = :at WHERE id {in ids} AND (in_url_at IS NULL OR in_url_at < :at)
 
 -- name: put_tariff
 INSERT INTO tariffs (list, channel, type, prefix, valid_from, price)

@@ -76,6 +76,7 @@ CREATE TABLE api_keys (
     in_url_at  BIGINT,                -- when it was last seen in a URL, to the minute
     replaces   BIGINT                 -- the key that it was made to replace
 );
+CREATE INDEX api_keys_replaces ON api_keys (replaces) WHERE replaces IS NOT NULL;
 
 -- What a part costs: whom, and us. `list` is '' (everyone), 'plan:NAME', 'account:ID', or 'connector:NAME' for what
 -- we pay ourselves. The youngest row that is valid counts.

@@ -49,11 +49,10 @@ class SqliteTx:
         self.woken = False
 
     def all(self, name: str, /, **params: Any) -> list[Row]:
-        lists = {key: json.dumps(value) for key, value in params.items() if isinstance(value, list)}
-        return self._connection.execute(self._statements[name].named, params | lists).fetchall()
+        return self._connection.execute(self._statements[name].named, _bound(params)).fetchall()
 
     def run(self, name: str, /, **params: Any) -> int:
-        return self._connection.execute(self._statements[name].named, params).rowcount
+        return self._connection.execute(self._statements[name].named, _bound(params)).rowcount
 
     def many(self, name: str, rows: Sequence[Row]) -> None:
         if rows:
@@ -65,6 +64,11 @@ class SqliteTx:
 
     def wake(self) -> None:
         self.woken = True
+
+
+def _bound(params: dict[str, Any]) -> dict[str, Any]:
+    """Parameters as SQLite takes them: a list as JSON."""
+    return params | {key: json.dumps(value) for key, value in params.items() if isinstance(value, list)}
 
 
 class SqliteEngine:

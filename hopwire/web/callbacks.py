@@ -5,15 +5,16 @@ Rule 2: what is forged, too large or garbage changes nothing, and is answered so
 """
 
 import hmac
-import ipaddress
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
+from hopwire import addresses
 from hopwire.channels.http import Callback, ForgedError, Said
 from hopwire.model import Incoming, Receipt, Unsubscribed
+from hopwire.web.addresses import client_address
 
 MAX_CALLBACK = 1_048_576  # a provider may tell of many messages at once
 
@@ -22,7 +23,7 @@ class Source(NamedTuple):
     """A connector whose provider calls back."""
 
     secret: str
-    networks: Sequence[str]  # where callbacks may come from; none: anywhere
+    networks: tuple[str, ...]  # where callbacks may come from; none: anywhere
     read: Callable[[str, Callback], Said]
 
 
@@ -37,9 +38,10 @@ class Keep(NamedTuple):
 class Callbacks:
     """The sources by their connector's name."""
 
-    def __init__(self, sources: Mapping[str, Source], keep: Keep) -> None:
+    def __init__(self, sources: Mapping[str, Source], keep: Keep, proxies: tuple[str, ...] = ()) -> None:
         self._sources = sources
         self._keep = keep
+        self._proxies = proxies
 
     async def take(self, request: Request) -> PlainTextResponse:
         """Answer one callback: 200 when it is kept, so that the provider sends it again otherwise.
@@ -48,7 +50,7 @@ class Callbacks:
         """
         name = request.path_params["connector"]
         source = self._sources.get(name)
-        if source is None or not _is_welcome(source, request):
+        if source is None or not self._is_welcome(source, request):
             return PlainTextResponse("Not found\n", 404)
         body = await _body(request)
         if body is None:
@@ -62,6 +64,14 @@ class Callbacks:
         await self._keep_all(said)
         return PlainTextResponse("OK\n")
 
+    def _is_welcome(self, source: Source, request: Request) -> bool:
+        """Whether the secret is right and the address is one of the provider's."""
+        said: str = request.path_params["secret"]
+        if not hmac.compare_digest(source.secret.encode(), said.encode()):
+            return False
+        address = client_address(request.scope, self._proxies)
+        return not source.networks or addresses.within(address, source.networks)
+
     async def _keep_all(self, said: Said) -> None:
         if said.receipts:
             await self._keep.receipts(said.receipts)
@@ -69,24 +79,6 @@ class Callbacks:
             await self._keep.incoming(said.incoming)
         if said.unsubscribed:
             await self._keep.unsubscribed(said.unsubscribed)
-
-
-def _is_welcome(source: Source, request: Request) -> bool:
-    """Whether the secret is right and the address is one of the provider's."""
-    said: str = request.path_params["secret"]
-    if not hmac.compare_digest(source.secret.encode(), said.encode()):
-        return False
-    return not source.networks or _comes_from(source.networks, request)
-
-
-def _comes_from(networks: Sequence[str], request: Request) -> bool:
-    try:
-        address = ipaddress.ip_address(request.client.host if request.client else "")
-    except ValueError:
-        return False
-    # a socket for both families writes an address of IPv4 as one of IPv6
-    address = getattr(address, "ipv4_mapped", None) or address
-    return any(address in ipaddress.ip_network(one) for one in networks)
 
 
 def _query(request: Request) -> str:

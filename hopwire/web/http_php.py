@@ -12,10 +12,10 @@ from functools import lru_cache
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from hopwire import metrics, money
+from hopwire import access, metrics, money
 from hopwire.admission import Admission, now_ms
 from hopwire.config import Sms
-from hopwire.credentials import Credentials
+from hopwire.credentials import Credentials, From
 from hopwire.errors import (
     ApiError,
     BadBody,
@@ -25,10 +25,11 @@ from hopwire.errors import (
     UnknownCommand,
     WrongCredentials,
 )
-from hopwire.model import Account
+from hopwire.model import Account, Caller
 from hopwire.store import Standing
 from hopwire.web import http_php_request as request
 from hopwire.web import php
+from hopwire.web.addresses import client_address
 from hopwire.web.http_php_request import Call, Key, LoginPassword
 from hopwire.web.wire import WHOLE_REPLY
 
@@ -48,11 +49,14 @@ class DisconnectedError(Exception):
 
 
 class HttpPhp:
-    def __init__(self, admission: Admission, credentials: Credentials, limits: Sms) -> None:
+    def __init__(
+        self, admission: Admission, credentials: Credentials, limits: Sms, proxies: tuple[str, ...] = ()
+    ) -> None:
         self._admission = admission
         self._credentials = credentials
         self._limits = limits
-        self._commands: dict[str, Callable[[Call, Account], Awaitable[Answer]]] = {
+        self._proxies = proxies
+        self._commands: dict[str, Callable[[Call, Caller], Awaitable[Answer]]] = {
             "send": self._send,
             "receive": self._receive,
             "delete": self._delete,
@@ -75,7 +79,8 @@ class HttpPhp:
                 headers.get(b"idempotency-key", b""),
             )
             dialect, command = call.dialect, call.command or "unknown"
-            reply = _reply(call.dialect, await self._answer(call))
+            origin = From(client_address(scope, self._proxies), call.in_url)
+            reply = _reply(call.dialect, await self._answer(call, origin))
         except DisconnectedError:
             return
         except Exception as exc:
@@ -85,42 +90,50 @@ class HttpPhp:
         scope["extensions"][WHOLE_REPLY](status, _HEADERS, reply)
         metrics.REPLY_SECONDS.observe(time.perf_counter() - began)
 
-    async def _answer(self, call: Call) -> Answer:
+    async def _answer(self, call: Call, origin: From) -> Answer:
         """Who asks is known first, whatever is asked."""
-        match call.credentials:
-            case Key(key):
-                account = await self._credentials.by_key(key)
-            case LoginPassword(login, password):
-                account = await self._credentials.by_password(login, password)
-            case _:
-                raise WrongCredentials
+        caller = await self._caller(call, origin)
         if call.command is None:
             raise UnknownCommand
-        return await self._commands[call.command](call, account)
+        access.permit(caller, call.command)
+        return await self._commands[call.command](call, caller)
 
-    async def _send(self, call: Call, account: Account) -> Answer:
-        now = now_ms()
+    async def _caller(self, call: Call, origin: From) -> Caller:
+        match call.credentials:
+            case Key(key):
+                return await self._credentials.by_key(key, origin)
+            case LoginPassword(login, password):
+                return await self._credentials.by_password(login, password, origin)
+            case _:
+                raise WrongCredentials
+
+    async def _send(self, call: Call, caller: Caller) -> Answer:
+        account, now = caller.account, now_ms()
         message = request.send_request(call, account, now, self._limits.max_parts, self._admission.parts)
         client_key = request.client_key(call)
-        message_id, parts = await self._admission.admit(account, message, now, client_key=client_key)
+        key_id = caller.key.id if caller.key else 0
+        message_id, parts = await self._admission.admit(account, message, now, key_id, client_key)
         return {"id": message_id, "sms_count": parts}
 
-    async def _receive(self, call: Call, account: Account) -> Answer:
+    async def _receive(self, call: Call, caller: Caller) -> Answer:
+        account = caller.account
         return _standing(await self._admission.standing(account, request.message_id(call)), account)
 
-    async def _delete(self, call: Call, account: Account) -> Answer:
+    async def _delete(self, call: Call, caller: Caller) -> Answer:
+        account = caller.account
         standing = await self._admission.delete(account, request.message_id(call), now_ms())
         answer = _standing(standing, account)
         del answer["status_time"]
         return answer
 
-    async def _price(self, call: Call, account: Account) -> Answer:
+    async def _price(self, call: Call, caller: Caller) -> Answer:
+        account = caller.account
         number = request.recipient(call, account)
         price = self._admission.price(account, number.digits, number.country, now_ms())
         return {"price": money.text(price), "currency": account.currency}
 
-    async def _balance(self, call: Call, account: Account) -> Answer:
-        return {"balance": money.text(await self._admission.spendable(account))}
+    async def _balance(self, call: Call, caller: Caller) -> Answer:
+        return {"balance": money.text(await self._admission.spendable(caller.account))}
 
 
 def _standing(standing: Standing | None, account: Account) -> Answer:

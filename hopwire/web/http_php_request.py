@@ -71,6 +71,7 @@ class Call(NamedTuple):
     credentials: Key | LoginPassword | None  # None: not given, or not readable
     fields: Fields  # decoded from the dialect; looking at a value that cannot be raises `BadEncoding`
     idempotency_key: bytes = b""  # the header's value
+    in_url: bool = False  # the key stood in the URL
 
 
 class _Encoded(Fields):
@@ -97,11 +98,13 @@ def read(query: bytes, content_type: bytes, body: bytes, idempotency_key: bytes 
 
     Raises `TooManyParameters` and `BadBody`.
     """
-    plain = forms.merge(forms.parse_pairs(query), forms.parse_body(content_type, body))
+    in_query = forms.parse_pairs(query)
+    plain = forms.merge(in_query, forms.parse_body(content_type, body))
+    in_url = bool(in_query.get(b"key")) and in_query[b"key"] == plain[b"key"]
     encoded = _Encoded(plain)
     if (command := _command(plain)) or not (hidden := _command(encoded)):
-        return Call("plain", command, _credentials(plain), plain, idempotency_key)
-    return Call("encoded", hidden, _credentials(encoded), encoded, idempotency_key)
+        return Call("plain", command, _credentials(plain), plain, idempotency_key, in_url)
+    return Call("encoded", hidden, _credentials(encoded), encoded, idempotency_key, in_url)
 
 
 def send_request(call: Call, account: Account, now_ms: int, max_parts: int, count: Count) -> SendRequest:

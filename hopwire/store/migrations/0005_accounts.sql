@@ -41,6 +41,7 @@ ALTER TABLE api_keys ADD COLUMN expires_at BIGINT;
 ALTER TABLE api_keys ADD COLUMN used_at BIGINT;
 ALTER TABLE api_keys ADD COLUMN in_url_at BIGINT;
 ALTER TABLE api_keys ADD COLUMN replaces BIGINT;
+CREATE INDEX api_keys_replaces ON api_keys (replaces) WHERE replaces IS NOT NULL;
 
 CREATE TABLE tariffs (
     list       TEXT NOT NULL,
