@@ -65,7 +65,7 @@ async def listening(far: Far) -> AsyncIterator[str]:
     """Where it listens, for any path below."""
     app = web.Application()
     app.router.add_route("*", "/{any:.*}", far.take)
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:

@@ -12,6 +12,7 @@ import pytest
 from hopwire import __version__
 from hopwire.cli import main
 from hopwire.cli.console import Ending
+from hopwire.errors import KeyNotAllowed
 
 
 class Gateway(HTTPServer):
@@ -119,6 +120,7 @@ def test_waiting_for_what_is_never_delivered_fails(run: Run, gateway: Gateway) -
     ("reply", "ending"),
     [
         pytest.param("errors:Wrong login/password\n", Ending.AUTH, id="a wrong key"),
+        pytest.param(f"errors:{KeyNotAllowed.text}\n", Ending.AUTH, id="a key for something else"),
         pytest.param("errors:SMS not found\n", Ending.NOT_FOUND, id="no such message"),
         pytest.param("errors:Not enough money\n", Ending.REJECTED, id="no money"),
         pytest.param("errors:Too many requests, slow down\n", Ending.TEMPORARY, id="too fast"),

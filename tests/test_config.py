@@ -112,6 +112,11 @@ def test_postgresql_takes_its_secret_from_the_environment() -> None:
             id="half of TLS",
         ),
         pytest.param(
+            {"http": {"trusted_proxies": ["127.0.0.1", "10.0.0.1/8"]}},
+            "http.trusted_proxies: '10.0.0.1/8' is no address or network",
+            id="a proxy that is no network",
+        ),
+        pytest.param(
             {"store": {"url": "mysql://db"}},
             "store.url: must be sqlite:PATH or postgresql://USER:PASSWORD@HOST/DATABASE",
             id="an engine that is not there",

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import stat
+import threading
 import unicodedata
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from hopwire.access import From
 from hopwire.config import ConfigError, Store
 from hopwire.credentials import (
     Credentials,
+    attempts,
     hash_password,
     installation_secret,
     is_key,
@@ -22,7 +24,7 @@ from hopwire.credentials import (
     new_key,
     passwords,
 )
-from hopwire.errors import WrongCredentials
+from hopwire.errors import TooManyRequests, WrongCredentials
 from hopwire.model import Account, AccountStatus, Caller
 from hopwire.store.directory import Directory, Secrets
 
@@ -338,6 +340,35 @@ async def test_an_unknown_login_costs_what_a_known_one_does(directory: Directory
         with pytest.raises(WrongCredentials):
             await known.by_password(login, "wrong", HERE)
     assert runs == [False, False]
+
+
+async def test_a_flood_that_finds_no_room_is_not_looked_up(
+    directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await account_with(directory, "right")
+    steps, gate = Steps(directory), threading.Event()
+    monkeypatch.setattr(passwords, "verify", lambda hashed, data: gate.wait(10) and data == b"right")
+    known = Credentials(steps, SECRET, Version())
+    right = asyncio.ensure_future(known.by_password("shop", "right", HERE))
+    room = attempts.THREADS + attempts.WAITING
+    flood = [asyncio.ensure_future(known.by_password("shop", f"{i}", HERE)) for i in range(1000)]
+    done, waiting = await asyncio.wait(flood, return_when=asyncio.FIRST_COMPLETED)
+    while len(waiting) >= room:
+        more, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        done |= more
+    assert {type(one.exception()) for one in done} == {TooManyRequests}
+    assert len(done) == 1000 - (room - 1)
+    looked_up = len(steps.taken)
+    for login in ("shop", "nobody"):
+        with pytest.raises(TooManyRequests):
+            await known.by_password(login, "another", HERE)
+        with pytest.raises(TooManyRequests):
+            await known.sign_in(login, "another", "", HERE)
+    assert len(steps.taken) == looked_up
+    again = asyncio.ensure_future(known.by_password("shop", "right", HERE))  # that one is being checked
+    gate.set()
+    assert (await right).account == (await again).account
+    await asyncio.gather(*waiting, return_exceptions=True)
 
 
 async def test_what_cannot_be_right_costs_nothing(directory: Directory, runs: list[bool]) -> None:

@@ -72,7 +72,7 @@ class Site:
     async def serving(self, tls: ssl.SSLContext | None = None) -> AsyncIterator["Site"]:
         app = web.Application()
         app.router.add_route("*", "/{any:.*}", self.take)
-        runner = web.AppRunner(app, shutdown_timeout=0.2)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
         self.port = runner.addresses[0][1]

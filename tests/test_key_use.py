@@ -14,6 +14,7 @@ from hopwire.credentials.use import MINUTE_MS
 from hopwire.errors import Unavailable
 from hopwire.model import ApiKey
 from hopwire.store.directory import Directory
+from hopwire.web.http_php_request import Key, read
 
 API = "/api/http.php"
 Moments = Mapping[int, list[int]]
@@ -143,3 +144,21 @@ async def test_a_write_that_fails_is_tried_again(
     await asyncio.wait_for(written.wait(), 10)
     watch.cancel()
     assert (await seen(directory))[0] == (NOW - NOW % MINUTE_MS, None)
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "in_url"),
+    [
+        pytest.param(b"key=a", b"", True, id="in the URL"),
+        pytest.param(b"", b"key=a", False, id="in the body"),
+        pytest.param(b"key=a", b"key=a", True, id="in both"),
+        pytest.param(b"key=b", b"key=a", False, id="another one in the URL, which counts for nothing"),
+        pytest.param(b"key=", b"key=a", False, id="an empty one in the URL"),
+        pytest.param(b"pass=x&login=y", b"key=a", False, id="a password in the URL"),
+        pytest.param(b"key=%61", b"", True, id="quoted"),
+        pytest.param(b"key=YQ,,&command=YmFsYW5jZQ,,", b"", True, id="in the encoded dialect"),
+    ],
+)
+def test_a_key_is_known_to_have_stood_in_the_url(query: bytes, body: bytes, in_url: bool) -> None:
+    asked = read(query, b"", body)
+    assert (asked.credentials, asked.in_url) == (Key("a"), in_url)

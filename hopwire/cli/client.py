@@ -176,6 +176,7 @@ def ending_of(text: str) -> Ending:
 
     return {
         errors.WrongCredentials.text: Ending.AUTH,
+        errors.KeyNotAllowed.text: Ending.AUTH,
         errors.NotFound.text: Ending.NOT_FOUND,
         errors.Unavailable.text: Ending.TEMPORARY,
         errors.TooManyRequests.text: Ending.TEMPORARY,

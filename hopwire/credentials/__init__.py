@@ -22,7 +22,7 @@ from hopwire.credentials.keys import installation_secret, is_key, key_digest, ke
 from hopwire.credentials.passwords import NOBODY, PASSWORD_BYTES, hash_password, password_bytes, plain_login
 from hopwire.credentials.totp import Seals, new_seed, step_of
 from hopwire.credentials.use import KeyUse
-from hopwire.errors import WrongCredentials
+from hopwire.errors import TooManyRequests, WrongCredentials
 from hopwire.model import Account, AccountStatus, Caller
 from hopwire.store.directory import Directory, Secrets
 
@@ -115,9 +115,8 @@ class Credentials:
         """Who has this login, with the password for the API; raises TooManyRequests, too."""
         self._forget_if_changed()
         given = self._given(login, password)
-        if self._wrong.get(given.pair, 0.0) > _clock():
-            self._checks.wrong(_attempt(given, origin))
-            raise WrongCredentials
+        if given.pair not in self._right:
+            self._look_before(given, origin)
         wrong, found = self._wrong, await self._found(login)
         wanted = _api_hash(found)
         if not self._was_right(given.pair, wanted):
@@ -130,6 +129,19 @@ class Credentials:
         caller = Caller(found[0])
         self._admit(caller, origin)
         return caller
+
+    def _look_before(self, given: Given, origin: From) -> None:
+        """Refuse what was wrong just now, or finds no room, before anything is looked up for it."""
+        attempt = _attempt(given, origin)
+        if self._wrong.get(given.pair, 0.0) > _clock():
+            self._checks.wrong(attempt)
+            raise WrongCredentials
+        self._look_for_room(given, attempt)
+
+    def _look_for_room(self, given: Given, attempt: Attempt) -> None:
+        under_way = any(pair == given.pair for pair, _ in self._under_way)
+        if not under_way and not self._checks.has_room(attempt):
+            raise TooManyRequests
 
     async def _found(self, login: str) -> Found:
         """An account, remembered; logins that nobody has are not."""
@@ -173,6 +185,7 @@ class Credentials:
         A paused account may look at itself.
         """
         given = self._given(login, password)
+        self._look_for_room(given, _attempt(given, origin))
         found = await self._directory.account_by_login(login)
         wanted = (found and found[1].password_hash) or NOBODY
         right = await self._is_right(given, wanted, origin)

@@ -74,31 +74,36 @@ class Line:
 
     def join(self, one: Check, now: float) -> Check | None:
         """Wait; the check that has to go for it, which may be this one."""
-        rivals = [w for w in self._waiting if w.attempt.place == one.attempt.place]
-        if self.is_suspect(one.attempt, now) and len(rivals) >= SUSPECT_WAITING:
-            return self._replace(rivals, one, now)
-        if len(self._waiting) >= WAITING:
-            return self._replace(self._waiting, one, now)
+        last = self._last(one.attempt, now)
+        if last is not None and self._rank(last.attempt, now) <= self._rank(one.attempt, now):
+            return one
+        if last is not None:
+            self._waiting.remove(last)
         self._waiting.append(one)
-        return None
+        return last
+
+    def has_room(self, attempt: Attempt, now: float) -> bool:
+        """Whether a check could wait now."""
+        last = self._last(attempt, now)
+        return last is None or self._rank(attempt, now) < self._rank(last.attempt, now)
 
     def take(self, now: float, suspects: int) -> Check | None:
         """The next one to be served while so many checks of suspects run; None: nobody, or not yet."""
-        first = min(self._waiting, key=partial(self._rank, now), default=None)
+        first = min(self._waiting, key=lambda one: (self._rank(one.attempt, now), one.number), default=None)
         if first is None or (suspects and self.is_suspect(first.attempt, now)):
             return None
         self._waiting.remove(first)
         return first
 
-    def _replace(self, rivals: list[Check], one: Check, now: float) -> Check:
-        last = max(*rivals, one, key=partial(self._rank, now))
-        if last is not one:
-            self._waiting.remove(last)
-            self._waiting.append(one)
-        return last
+    def _last(self, attempt: Attempt, now: float) -> Check | None:
+        """The one that another would have to replace; None: there is room for both."""
+        rivals = [one for one in self._waiting if one.attempt.place == attempt.place]
+        if not (self.is_suspect(attempt, now) and len(rivals) >= SUSPECT_WAITING):
+            rivals = self._waiting if len(self._waiting) >= WAITING else []
+        return max(rivals, key=lambda one: (self._rank(one.attempt, now), one.number), default=None)
 
-    def _rank(self, now: float, one: Check) -> tuple[int, int, int]:
-        return self._places.of(one.attempt.place, now), self._pairs.of(one.attempt, now), one.number
+    def _rank(self, attempt: Attempt, now: float) -> tuple[int, int]:
+        return self._places.of(attempt.place, now), self._pairs.of(attempt, now)
 
 
 class Checks:
@@ -123,6 +128,10 @@ class Checks:
             gone.answer.set_exception(TooManyRequests())
         self._serve(loop)
         return await one.answer
+
+    def has_room(self, attempt: Attempt) -> bool:
+        """Whether it is worth the while to look up what is to be checked."""
+        return self._line.has_room(attempt, asyncio.get_running_loop().time())
 
     def wrong(self, attempt: Attempt) -> None:
         """Count one that was wrong without a check, or for another reason."""
