@@ -1,5 +1,6 @@
 """What each command touches: a new one fails here until it is listed; what changes something is audited."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,11 +11,17 @@ import planted
 import pytest
 import typer
 from command_line import CommandLine
+from conftest import NOW, SMS, order
+from msgspec.structs import replace
 
 from hopwire.cli import app
 from hopwire.cli.console import Ending
 from hopwire.credentials import is_key
+from hopwire.delivery import Answered
+from hopwire.model import Limits, Taken
+from hopwire.store import Store, memory
 from hopwire.store.audit import Audit, Entry
+from hopwire.store.directory import Directory
 
 PASSWORD = f"{planted.PASSWORD} battery"
 SETTINGS = """
@@ -26,17 +33,30 @@ password = "secret"
 """
 
 READS = {  # they look into the store, and leave it as it is
+    "account export",
     "account list",
     "account number list",
+    "account show",
+    "audit list",
+    "audit verify",
+    "books",
     "connector list",
     "connector receipts",
     "connector status",
     "fsck",
+    "hold list",
     "key list",
+    "margin",
     "message inbox",
     "message show",
+    "notice list",
+    "number export",
     "number show",
+    "price explain",
+    "price export",
     "price list",
+    "sender list",
+    "statement",
     "stoplist list",
     "template export",
     "template list",
@@ -44,12 +64,16 @@ READS = {  # they look into the store, and leave it as it is
 }
 CLIENT = {"balance", "price of", "send", "status"}  # they ask a gateway over HTTP, with a key
 OWN_MACHINE = {  # they have to do with files, processes and the schema, not with what is in the store
+    "account traits",
     "config check",
     "config init",
     "connector add",
     "connector test",
     "db upgrade",
     "demo",
+    "secret forget-old",
+    "secret list",
+    "secret seal",
     "serve",
     "sms parts",
     "version",
@@ -58,32 +82,52 @@ CHANGES: dict[
     str, tuple[str, ...]
 ] = {  # what they are given; in this order, for each stands on those before it
     "account create": ("shop",),
+    "account set": ("shop", "plan=gold"),
+    "account limit": ("shop", "account/day=5"),
+    "account pause": ("shop",),
+    "account close": ("shop",),
+    "account resume": ("shop",),
     "account password": ("shop",),
     "account api-password": ("shop",),
     "account totp": ("shop", "--off"),
+    "account import": ("-",),
+    "account number add": ("shop", "4455"),
+    "account number remove": ("4455",),
     "topup": ("shop", "5"),
+    "adjust": ("shop", "-1", "--note", "a mistake"),
+    "transfer": ("shop", "branch", "1"),
+    "refund": ("1",),
     "key create": ("shop",),
     "key rotate": ("1",),
     "key revoke": ("1",),
     "price set": ("380", "0.8"),
-}
-TYPED: dict[str, str] = {  # on standard input, where it is not a password
-    "template import": "id,sender,language,kind,text\nt2,Shop,uk,transaction,Code {{code}}\n",
-}
-NOT_AUDITED_YET: dict[str, tuple[str, ...]] = {
-    "account number add": ("shop", "4455"),
-    "account number remove": ("4455",),
-    "connector pause": ("operator",),
-    "connector resume": ("operator",),
-    "connector trace": ("operator", "--seconds", "1"),
+    "price remove": ("380",),
+    "price import": ("-",),
+    "sender request": ("shop", "Shop"),
+    "sender approve": ("shop", "Shop"),
+    "sender refuse": ("shop", "Shop"),
+    "sender remove": ("shop", "Shop"),
+    "hold release": ("2",),
+    "hold refuse": ("3",),
     "number forget": ("380501112233",),
     "stoplist add": ("shop", "380501112233"),
     "stoplist remove": ("shop", "380501112233"),
+    "number erase": ("380501112233", "--yes"),
+    "connector pause": ("operator",),
+    "connector resume": ("operator",),
+    "connector trace": ("operator", "--seconds", "1"),
     "template add": ("t1", "Code {{code}}", "--sender", "Shop", "--language", "uk", "--kind", "transaction"),
     "template pause": ("t1",),
     "template resume": ("t1",),
     "template remove": ("t1",),
     "template import": ("-",),
+    "secret rotate": (),
+}
+PROSE = ("connector trace",)  # what it prints is for people alone
+TYPED: dict[str, str] = {  # on standard input, where it is not a password
+    "account import": "[accounts.branch]\nreseller = 'shop'\n",
+    "price import": "list,channel,type,prefix,valid_from,price\n,sms,,380,,0.9\n",
+    "template import": "id,sender,language,kind,text\nt2,Shop,uk,transaction,Code {{code}}\n",
 }
 
 
@@ -97,7 +141,7 @@ def commands(command: Any, path: str = "") -> Iterator[str]:
 
 
 def test_every_command_is_listed_once() -> None:
-    listed = [*READS, *CLIENT, *OWN_MACHINE, *CHANGES, *NOT_AUDITED_YET]
+    listed = [*READS, *CLIENT, *OWN_MACHINE, *CHANGES]
     assert sorted(listed) == sorted(commands(typer.main.get_command(app)))
 
 
@@ -113,14 +157,31 @@ def audited(line: CommandLine) -> list[Entry]:
 def test_what_changes_something_is_in_the_audit_and_no_secret_is(line: CommandLine) -> None:
     before, shown = 0, []
     for command, arguments in CHANGES.items():
-        printed = line.does(*command.split(), *arguments, stdin=TYPED.get(command, f"{PASSWORD}\n"))
-        shown += [row["key"] for row in printed if is_key(str(row.get("key")))]
+        if command in ("refund", "number forget"):  # these stand on what no command makes
+            line.store(has_happened)
+        told = [] if command in PROSE else ["--json"]
+        ended = line.run(*command.split(), *arguments, *told, stdin=TYPED.get(command, f"{PASSWORD}\n"))
+        assert ended.exception is None, (command, ended.exception, ended.stderr)
+        rows = map(json.loads, ended.stdout.splitlines()) if told else ()
+        shown += [row["key"] for row in rows if is_key(str(row.get("key")))]
         entries = audited(line)
         assert len(entries) > before, command
         assert all(one.actor and one.origin for one in entries[: len(entries) - before]), command
         before = len(entries)
     assert len(shown) == 2
     assert not [secret for secret in (PASSWORD, *shown) if secret in str(entries)]
+
+
+async def has_happened(store: Store) -> None:
+    """A message that has cost something, two that are held, and a number that is not on Viber."""
+    shop = (await Directory(store.engine).accounts())[0]
+    suspicious = replace(shop, limits=Limits(sequence=1))
+    orders = [order(shop, SMS), order(suspicious, SMS), order(suspicious, SMS)]
+    if not await store.statuses(shop.id, [1]):
+        await store.admit(orders)
+        (handover,) = await store.claim("smsc", "w", 1, 1000, NOW)
+        await store.record([(handover.message_id, Answered(0, 0, Taken("p1")))], NOW)
+    await store.engine.write(lambda tx: memory.learn(tx, {"380501112233": True}, NOW))
 
 
 def dump(line: CommandLine) -> list[str]:
@@ -133,7 +194,12 @@ def test_what_reads_leaves_everything_as_it_is(line: CommandLine) -> None:
     line.does("account", "create", "shop", stdin=PASSWORD)
     before = dump(line)
     given = {
+        "account show": ("shop",),
+        "margin": ("2026-11",),
         "message show": ("1",),
+        "number export": ("380501112233",),
+        "price explain": ("380501112233", "--account", "shop"),
+        "statement": ("shop", "2026-11"),
         "number show": ("380501112233",),
         "stoplist list": ("shop",),
         "template match": ("a text", "--sender", "Shop"),

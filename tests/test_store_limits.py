@@ -296,13 +296,13 @@ async def test_who_is_on_everybodys_list_gets_nothing_of_anybody(
     waiting, free = await store.admit([sms(account), sms(account, NEXT)])
     assert isinstance(waiting, Accepted)
     assert isinstance(free, Accepted)
-    await inbox.stop(EVERYONE, TO, NOW, "court order", US)
+    await inbox.stop(EVERYONE, TO, NOW, "court order")
     assert said(await store.admit([sms(account), sms(other), sms(other, NEXT)])) == [
         RecipientOptedOut, RecipientOptedOut, None,
     ]  # fmt: skip
     handed = [one.recipient for one in await store.claim("smsc", "w1", 9, 1000, NOW)]
     assert handed == [NEXT, NEXT], "what was accepted before does not leave either"
-    assert await inbox.unstop(EVERYONE, TO, US)
+    assert await inbox.unstop(EVERYONE, TO)
     assert said(await store.admit([sms(other)])) == [None]
     entries = await Audit(store.engine).entries(2)
     assert [(one.action, one.object) for one in entries] == [("unstop", "account 0"), ("stop", "account 0")]

@@ -120,7 +120,7 @@ def add_stopped(
     async def work(store: "Store") -> str:
         whose = await _whose(Directory(store.engine), login, everyone)
         digits = read_number(number, whose)
-        await Inbox(store.engine).stop(whose.id, digits, now_ms(), note, actor())
+        await Inbox(store.engine, actor()).stop(whose.id, digits, now_ms(), note)
         return digits
 
     emit({"login": login or "*", "number": in_store(read_config(config), work), "stopped": True}, as_json)
@@ -139,7 +139,7 @@ def remove_stopped(
     async def work(store: "Store") -> str:
         whose = await _whose(Directory(store.engine), login, everyone)
         digits = read_number(number, whose)
-        if not await Inbox(store.engine).unstop(whose.id, digits, actor()):
+        if not await Inbox(store.engine, actor()).unstop(whose.id, digits):
             raise CommandError(Ending.NOT_FOUND, "the number is not on the stop list")
         return digits
 
@@ -181,7 +181,7 @@ def add_number(
     async def work(store: "Store") -> str:
         account = await find_account(Directory(store.engine), login)
         digits = number if _is_short(number) else read_number(number, account)
-        if not await Inbox(store.engine).own(account.id, digits):
+        if not await Inbox(store.engine, actor()).own(account.id, digits):
             raise CommandError(Ending.FAILURE, "the number belongs to another account")
         return digits
 
@@ -197,7 +197,7 @@ def remove_number(
     """Let what comes to the number belong to nobody."""
     from hopwire.store.inbox import Inbox
 
-    if not in_store(read_config(config), lambda store: Inbox(store.engine).disown(number)):
+    if not in_store(read_config(config), lambda store: Inbox(store.engine, actor()).disown(number)):
         raise CommandError(Ending.NOT_FOUND, "no account has this number")
     emit({"number": number.removeprefix("+"), "removed": True}, as_json)
 

@@ -63,7 +63,7 @@ def forget(
     from hopwire.store.memory import Memory
 
     digits = _read(number, country).digits
-    if not in_store(read_config(config), lambda store: Memory(store.engine).forget(digits)):
+    if not in_store(read_config(config), lambda store: Memory(store.engine, actor()).forget(digits)):
         raise CommandError(Ending.NOT_FOUND, "nothing is remembered of this number")
     emit({"number": digits, "forgotten": True}, as_json)
 

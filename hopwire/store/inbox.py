@@ -14,10 +14,10 @@ from msgspec.structs import replace
 
 from hopwire import inbox
 from hopwire.inbox import Key, Pile, Wish
-from hopwire.model import Actor, Incoming, Unsubscribed
+from hopwire.model import Incoming, Unsubscribed
 from hopwire.privacy import forgotten, masked
-from hopwire.store import audit
-from hopwire.store.engine import Engine, Row, Tx
+from hopwire.store.audit import Audited
+from hopwire.store.engine import Row, Tx
 from hopwire.store.rows import plain, plain_id
 
 
@@ -53,9 +53,8 @@ EVERYONE = 0  # the account whose stop list is everybody's
 OUR_ID = re.compile(r"m:([0-9]{1,16})", re.ASCII)
 
 
-class Inbox:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+class Inbox(Audited):
+    remembered = False
 
     # ---- messages
 
@@ -81,7 +80,7 @@ class Inbox:
                     case Wish.START:
                         tx.run("unstop", account_id=account_id, number=sender)
 
-        await self._engine.write(work)
+        await self.engine.write(work)
         return [None] * len(messages)
 
     async def join_leftovers(self, now: int, after_ms: int) -> int:
@@ -98,7 +97,7 @@ class Inbox:
             tx.run("forget_old_parts", before=now - after_ms)
             return len(left)
 
-        return await self._engine.write(work)
+        return await self.engine.write(work)
 
     async def latest(self, n: int, account_id: int | None = None) -> list[InboxMessage]:
         """The newest messages, newest first: of one account, or all, also those to numbers of nobody."""
@@ -108,7 +107,7 @@ class Inbox:
                 return tx.all("latest_incoming", n=n)
             return tx.all("latest_incoming_of", n=n, account_id=account_id)
 
-        return [InboxMessage(*row) for row in await self._engine.read(work)]
+        return [InboxMessage(*row) for row in await self.engine.read(work)]
 
     async def keep_unsubscribed(self, told: Sequence[Unsubscribed], now: int) -> int:
         """Put who wants no more messages on the stop list of the account whose message is named; how many.
@@ -125,7 +124,7 @@ class Inbox:
                 if one in accounts
             )
 
-        return await self._engine.write(work)
+        return await self.engine.write(work)
 
     # ---- numbers
 
@@ -133,57 +132,63 @@ class Inbox:
         """Let what comes to the number belong to the account; False where another account owns it."""
 
         def work(tx: Tx) -> bool:
-            tx.run("own_number", number=_digits(number), account_id=account_id)
+            if tx.run("own_number", number=_digits(number), account_id=account_id) == 1:
+                self._note(tx, "own number", f"account {account_id}", {}, {"number": masked(number)})
             return _owners(tx, [number]) == {_digits(number): account_id}
 
-        return await self._engine.write(work)
+        return await self.engine.write(work)
 
     async def disown(self, number: str) -> bool:
         """False where nobody owned it."""
-        return await self._engine.write(lambda tx: tx.run("disown_number", number=_digits(number)) == 1)
+
+        def work(tx: Tx) -> bool:
+            done = tx.run("disown_number", number=_digits(number)) == 1
+            if done:
+                self._note(tx, "disown number", f"number {masked(number)}")
+            return done
+
+        return await self.engine.write(work)
 
     async def numbers(self) -> list[OwnNumber]:
-        return [OwnNumber(*row) for row in await self._engine.read(lambda tx: tx.all("own_numbers"))]
+        return [OwnNumber(*row) for row in await self.engine.read(lambda tx: tx.all("own_numbers"))]
 
     # ---- stop lists
 
-    async def stop(
-        self, account_id: int, number: str, now: int, note: str = "", by: Actor | None = None
-    ) -> bool:
+    async def stop(self, account_id: int, number: str, now: int, note: str = "") -> bool:
         """Accept no more messages of the account to the number; False where that was so before.
 
-        `EVERYONE`: of any account. `by`: who has entered it, for the audit.
+        `EVERYONE`: of any account.
         """
         row = {"account_id": account_id, "number": _digits(number), "at": now, "note": plain(note)}
 
         def work(tx: Tx) -> bool:
             done = tx.run("stop", **row) == 1
-            if done and by:
+            if done:
                 facts = {"number": masked(number), "note": note}
-                audit.note(tx, by, "stop", f"account {account_id}", {}, facts)
+                self._note(tx, "stop", f"account {account_id}", {}, facts)
             return done
 
-        return await self._engine.write(work)
+        return await self.engine.write(work)
 
-    async def unstop(self, account_id: int, number: str, by: Actor | None = None) -> bool:
+    async def unstop(self, account_id: int, number: str) -> bool:
         """False where the number was not on the account's list."""
 
         def work(tx: Tx) -> bool:
             done = tx.run("unstop", account_id=account_id, number=_digits(number)) == 1
-            if done and by:
-                audit.note(tx, by, "unstop", f"account {account_id}", {"number": masked(number)})
+            if done:
+                self._note(tx, "unstop", f"account {account_id}", {"number": masked(number)})
             return done
 
-        return await self._engine.write(work)
+        return await self.engine.write(work)
 
     async def stopped_by(self, number: str) -> list[int]:
         """The accounts on whose lists the number is."""
-        rows = await self._engine.read(lambda tx: tx.all("stopped_among", numbers=[_digits(number)]))
+        rows = await self.engine.read(lambda tx: tx.all("stopped_among", numbers=[_digits(number)]))
         return sorted(account_id for account_id, _ in rows)
 
     async def stopped(self, account_id: int, n: int) -> list[Stopped]:
         """The newest on the account's list, newest first."""
-        rows = await self._engine.read(lambda tx: tx.all("stopped", account_id=account_id, n=n))
+        rows = await self.engine.read(lambda tx: tx.all("stopped", account_id=account_id, n=n))
         return [Stopped(*row) for row in rows]
 
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 
 from hopwire.delivery import Answered, Event, Reported, Spared
 from hopwire.model import Fault, Never, Outcome
-from hopwire.privacy import forgotten
-from hopwire.store.engine import Engine, Tx
+from hopwire.privacy import forgotten, masked
+from hopwire.store.audit import Audited
+from hopwire.store.engine import Tx
 from hopwire.store.rows import Kept
 
 CHANNEL = "viber"  # every phone has SMS
@@ -17,28 +18,32 @@ KEPT_MS = 7 * 86_400_000
 CODE = "remembered"
 
 
-class Memory:
+class Memory(Audited):
     """What an operator may ask of it. A number is E.164 digits."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    remembered = False
 
     async def until(self, number: str, now: int) -> int | None:
         """Until when the number is not looked for on Viber; None: it is."""
-        rows = await self._engine.read(
+        rows = await self.engine.read(
             lambda tx: tx.all("no_account_among", channel=CHANNEL, numbers=[number], now=now)
         )
         return rows[0][1] if rows else None
 
     async def forget(self, number: str) -> bool:
         """Look for the number on Viber again; False where that was so before."""
-        return await self._engine.write(
-            lambda tx: tx.run("forget_no_account", channel=CHANNEL, number=number) == 1
-        )
+
+        def work(tx: Tx) -> bool:
+            done = tx.run("forget_no_account", channel=CHANNEL, number=number) == 1
+            if done:
+                self._note(tx, "look again", f"number {masked(number)}")
+            return done
+
+        return await self.engine.write(work)
 
     async def forget_old(self, now: int) -> int:
         """Drop what does not count any more; how many."""
-        return await self._engine.write(lambda tx: tx.run("forget_old_no_accounts", now=now))
+        return await self.engine.write(lambda tx: tx.run("forget_old_no_accounts", now=now))
 
 
 # ---- inside a transaction
