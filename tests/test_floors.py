@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "hopwire"
 FLOORS = [
-    {"errors", "model", "metrics", "prefixes"},
+    {"errors", "model", "metrics", "prefixes", "hours"},
     {"config", "prices"},
     {"phone", "wap", "money", "delivery", "smpp", "translit", "templates", "images"},
     {"sms"},  # the cores stand on one another, too: a plan counts parts, and a part may be a WAP push
