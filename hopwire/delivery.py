@@ -14,15 +14,17 @@ moves along this graph:
 
 The parts of a rung are handed over one after the other: each when the one before it has been answered. So
 they arrive in order, one that must wait holds back those behind it, and what is behind a refused one stays.
+Until the first one has been taken, or may have been, another connector may carry them all (failover.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
+from hopwire import failover
 from hopwire.model import Answer, Fault, Later, Never, Outcome, Status, Step, Taken, Unknown
 
 
@@ -162,11 +164,21 @@ class Stopped(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """The connector answered a submit."""
+    """A connector answered a submit."""
 
     step: int
     part: int
     answer: Answer
+    connector: str = ""  # which; "": the one that carries the step
+
+
+class Rerouted(NamedTuple):
+    """A connector takes nothing: what waits for it goes by one of these."""
+
+    step: int
+    connector: str
+    to: Container[str]
+    why: str
 
 
 class Reported(NamedTuple):
@@ -191,7 +203,7 @@ class Delete(NamedTuple):
     """The client takes a scheduled message back."""
 
 
-Event = Begin | Spared | Stopped | Answered | Reported | Timer | Orphaned | Delete
+Event = Begin | Spared | Stopped | Answered | Rerouted | Reported | Timer | Orphaned | Delete
 
 
 # ---- actions
@@ -272,13 +284,16 @@ def advance(d: Delivery, event: Event, now: int) -> Decision:
             return _begin(d, lease_ms, now)
         case Spared(step, code, fault) if step == d.at and d.sparable(now):
             refused = replace(d.rungs[step].parts[0], state=PartState.FAILED, code=code, fault=fault)
-            return _change(d, step, 0, refused, now)
+            return _change(d, step, 0, _put_part(d.rungs[step], 0, refused), now)
         case Stopped(step) if step == d.at and d.due_at is not None and d.due_at <= now:
             return _stopped(d, now)
-        case Answered(step, part, answer) if _was_handed(d, step, part):
-            return _change(d, step, part, _answered(d, step, part, answer, now), now)
+        case Answered(step, part, answer, connector) if _was_handed(d, step, part):
+            return _change(d, step, part, _heard(d, step, part, answer, connector, now), now)
+        case Rerouted(step) if step == d.at and d.due_at is not None and d.due_at <= now:
+            return _put_rung(d, step, _rerouted(d.rungs[step], event, now)), ()
         case Reported(step, part, outcome, code, fault) if _was_handed(d, step, part):
-            return _change(d, step, part, _reported(d.rungs[step].parts[part], outcome, code, fault), now)
+            reported = _reported(d.rungs[step].parts[part], outcome, code, fault)
+            return _change(d, step, part, _put_part(d.rungs[step], part, reported), now)
         case Timer():
             return _expire(d, now)
         case Orphaned():
@@ -311,16 +326,32 @@ def _begin(d: Delivery, lease_ms: int, now: int) -> Decision:
 
 def _stopped(d: Delivery, now: int) -> Decision:
     """The step ends as if the upstream had said that it is blocked; the next one, when due, ends so, too."""
-    index = d.rungs[d.at].next
+    rung = d.rungs[d.at]
+    index = rung.next
     assert index is not None, "due_at names a part"
-    part = replace(d.rungs[d.at].parts[index], code=STOPPED, fault=Fault.BLOCKED)
-    return _change(d, d.at, index, _give_up(part, PartState.FAILED), now)
+    blocked = replace(rung.parts[index], code=STOPPED, fault=Fault.BLOCKED)
+    rung = replace(rung, parts=tuple(_stays(part, blocked) for part in rung.parts))
+    return _change(d, d.at, index, rung, now)
+
+
+def _heard(d: Delivery, step: int, index: int, answer: Answer, connector: str, now: int) -> Rung:
+    rung = d.rungs[step]
+    if connector and connector != rung.plan.connector:
+        return _heard_late(rung, index, answer, connector)
+    if step == d.at and _again(d, rung, now) and (turned := _turned(rung, index, answer, now)) is not None:
+        return turned
+    return _put_part(rung, index, _answered(d, step, index, answer, now))
+
+
+def _again(d: Delivery, rung: Rung, now: int) -> bool:
+    """Whether there may be another try."""
+    return not d.status.final and now < rung.give_up_at and not rung.any(PartState.FAILED)
 
 
 def _answered(d: Delivery, step: int, index: int, answer: Answer, now: int) -> Part:
     rung = d.rungs[step]
     part = rung.parts[index]
-    again = not d.status.final and now < rung.give_up_at and not rung.any(PartState.FAILED)
+    again = _again(d, rung, now)
     match answer:
         case Taken(provider_id):
             return replace(part, state=max(part.state, PartState.TAKEN), taken=True, provider_id=provider_id)
@@ -341,15 +372,77 @@ def _answered(d: Delivery, step: int, index: int, answer: Answer, now: int) -> P
 
 
 def _wait(part: Part, rung: Rung, asked_s: float, now: int) -> Part:
+    at = now + _pause_ms(part.tries, asked_s)
+    return replace(part, state=PartState.WAITING, due_at=min(at, rung.give_up_at))
+
+
+def _pause_ms(tries: int, asked_s: float) -> int:
     """Wait 1, 2, 4 … 60 s for the next try, or longer where the upstream asks for it."""
-    pause_s = max(asked_s, min(60, 2 ** min(max(part.tries - 1, 0), 6)))
-    return replace(part, state=PartState.WAITING, due_at=min(now + int(1000 * pause_s), rung.give_up_at))
+    return int(1000 * max(asked_s, min(60, 2 ** min(max(tries - 1, 0), 6))))
 
 
 def _give_up(part: Part, state: PartState) -> Part:
     """No other try: it ends so; but a part whose earlier answer was lost may still be delivered."""
     return replace(part, state=PartState.UNKNOWN if part.repeated else state)
 
+
+# ---- another connector
+
+
+def _free(rung: Rung, index: int) -> bool:
+    """Whether nothing of the rung but this part has left, or may have."""
+    others = (part for i, part in enumerate(rung.parts) if i != index)
+    return all(part.state is PartState.WAITING and not part.repeated for part in others)
+
+
+def _turned(rung: Rung, index: int, answer: Answer, now: int) -> Rung | None:
+    """The rung with its next connector; None: the answer does not lead there."""
+    part = rung.parts[index]
+    if not rung.plan.others or part.state not in IN_DOUBT or not _free(rung, index):
+        return None
+    match answer:
+        case Never() if failover.may_try_others(rung.plan, answer):
+            return _by_next(rung, index, failover.refused(rung.plan, now), part, answer.code)
+        case Later(tries=most, throttled=False, unasked=False) if most and part.tries + 1 >= most:
+            return _by_next(rung, index, failover.refused(rung.plan, now), part, answer.code)
+        case Later(after_s, throttled=throttled, unasked=False):
+            tried = replace(part, tries=part.tries + (not throttled))
+        case Unknown() if rung.plan.resend:
+            after_s, tried = 0, replace(part, repeated=True, tries=part.tries + 1)
+        case _:
+            return None
+    by = failover.put_off(rung.plan, now + _pause_ms(tried.tries, after_s), now)
+    if by.at <= now:  # the try counts when none is left who may be asked now
+        tried = replace(tried, tries=part.tries)
+    return _by_next(rung, index, by, tried, answer.code)
+
+
+def _by_next(rung: Rung, index: int, by: failover.Next, part: Part, code: str) -> Rung:
+    due_at = min(by.at, rung.give_up_at)
+    waiting = replace(part, state=PartState.WAITING, due_at=due_at, code=code)
+    return replace(_put_part(rung, index, waiting), plan=by.step)
+
+
+def _heard_late(rung: Rung, index: int, answer: Answer, connector: str) -> Rung:
+    """One that was asked before answers: if it has taken the part after all, the rung stays with it."""
+    part = rung.parts[index]
+    if not isinstance(answer, Taken):
+        return rung
+    if part.state >= PartState.TAKEN:
+        return _put_part(rung, index, replace(part, taken=True))
+    taken = replace(part, state=PartState.TAKEN, taken=True, provider_id=answer.provider_id)
+    plan = failover.returned(rung.plan, connector) if _free(rung, index) else rung.plan
+    return replace(_put_part(rung, index, taken), plan=plan)
+
+
+def _rerouted(rung: Rung, event: Rerouted, now: int) -> Rung:
+    index = rung.next
+    if index is None or event.connector != rung.plan.connector or not _free(rung, index):
+        return rung
+    return replace(rung, plan=failover.moved(rung.plan, event.to, now))
+
+
+# ---- receipts
 
 _SAYS = {
     Outcome.PROGRESS: PartState.TAKEN,
@@ -381,17 +474,25 @@ def _expire(d: Delivery, now: int) -> Decision:
     """End the parts whose time is over, on every rung that was begun, and see what follows."""
     actions: tuple[Action, ...] = ()
     for i in range(min(d.at + 1, len(d.rungs))):
+        d = _put_rung(d, i, _lost(d, i, now))
         parts = tuple(_expired(d, i, j, now) for j in range(len(d.rungs[i].parts)))
         d, done = _follow(_put_rung(d, i, _agreed(replace(d.rungs[i], parts=parts))), i, now)
         actions += done
     return d, actions
 
 
+def _lost(d: Delivery, step: int, now: int) -> Rung:
+    """The rung when nobody answers any more for the part that is being handed over."""
+    rung = d.rungs[step]
+    sending = next((i for i, part in enumerate(rung.parts) if part.state is PartState.SENDING), None)
+    if sending is None or now < d.lease_at:
+        return rung
+    return _heard(d, step, sending, Unknown("lost"), "", now)
+
+
 def _expired(d: Delivery, step: int, index: int, now: int) -> Part:
     rung = d.rungs[step]
     part = rung.parts[index]
-    if part.state is PartState.SENDING and now >= d.lease_at:  # nobody answers for it any more
-        part = _answered(d, step, index, Unknown("lost"), now)
     if part.state is PartState.WAITING and now >= rung.give_up_at:
         part = _give_up(part, PartState.EXPIRED)
     if part.state in rung.under_way and part.state is not PartState.SENDING and now >= rung.ends_at:
@@ -402,11 +503,11 @@ def _expired(d: Delivery, step: int, index: int, now: int) -> Part:
 # ---- what follows from a change on a rung
 
 
-def _change(d: Delivery, step: int, index: int, part: Part, now: int) -> Decision:
-    rung = d.rungs[step]
-    before = rung.parts[index]
-    d = _put_rung(d, step, _agreed(_put_part(rung, index, part)))
-    double = before.state < PartState.DELIVERED <= part.state and any(map(_left, d.rungs[step + 1 :]))
+def _change(d: Delivery, step: int, index: int, rung: Rung, now: int) -> Decision:
+    """The rung becomes this one, of which the part has changed."""
+    before, after = d.rungs[step].parts[index], rung.parts[index]
+    d = _put_rung(d, step, _agreed(rung))
+    double = before.state < PartState.DELIVERED <= after.state and any(map(_left, d.rungs[step + 1 :]))
     d, actions = _follow(d, step, now)
     return d, (*actions, DoubleDelivery()) if double else actions
 

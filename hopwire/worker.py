@@ -9,6 +9,7 @@ Rule 3: a loop survives everything but its own end, and ends between two turns.
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 
@@ -19,6 +20,7 @@ from hopwire.channels import Channel
 from hopwire.delivery import Answered
 from hopwire.errors import Unavailable
 from hopwire.model import Answer, ConnectorState, Handover, Incoming, Later, Receipt
+from hopwire.pulse import Pulse
 from hopwire.store import Change, Store
 from hopwire.store.batch import Batch
 from hopwire.store.connectors import ConnectorOrder, Connectors
@@ -69,6 +71,7 @@ class Worker:
         self._submits: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._paused: set[str] = set()  # by the operator
+        self._pulses: dict[str, Pulse] = {}
         self._told: dict[str, ConnectorState] = {}
         self._told_at = 0
 
@@ -76,6 +79,7 @@ class Worker:
         """Take over what this worker's last life left in the air, then begin."""
         self._channels = channels
         self._wake = {name: asyncio.Event() for name in channels}
+        self._pulses = {name: Pulse() for name in channels}
         lost = await self._store.recover(self._name, self._clock())
         if lost:
             log.warning("recover worker=%s submits_in_doubt=%d", self._name, lost)
@@ -114,9 +118,9 @@ class Worker:
         """What asks for the ids of messages that the connector has taken and that have not ended."""
         return partial(self._store.outstanding, connector)
 
-    def late(self, message_id: int, step: int, part: int, answer: Answer) -> None:
+    def late(self, connector: str, message_id: int, step: int, part: int, answer: Answer) -> None:
         """An upstream has answered a submit that had been given up."""
-        self._start_record((message_id, Answered(step, part, answer)))
+        self._start_record((message_id, Answered(step, part, answer, connector)))
 
     # ---- the loops
 
@@ -168,7 +172,7 @@ class Worker:
         await asyncio.sleep(0)  # let them write before others look for room
 
     def _give_back(self, handovers: Sequence[Handover]) -> None:
-        answer = Later(1.0, "no room", throttled=True)
+        answer = Later(1.0, "no room", throttled=True, unasked=True)
         for handover in handovers:
             self._start_record((handover.message_id, Answered(handover.step, handover.part, answer)))
 
@@ -176,10 +180,13 @@ class Worker:
         if handover.repeated:
             metrics.REPEATED.labels(channel.name).inc()
             log.warning("submit message=%d step=%d part=%d possible_duplicate", *handover_keys(handover))
+        began = time.monotonic()
         answer = await channel.submit(handover)
+        self._pulses[channel.name].note(answer, 1000 * (time.monotonic() - began), self._clock())
         metrics.SUBMITS.labels(channel.name, type(answer).__name__.lower()).inc()
         log.debug("submit message=%d step=%d part=%d answer=%r", *handover_keys(handover), answer)
-        await self._surely((handover.message_id, Answered(handover.step, handover.part, answer)))
+        answered = Answered(handover.step, handover.part, answer, channel.name)
+        await self._surely((handover.message_id, answered))
 
     async def _run_timers(self) -> None:
         if await self._store.run_timers(MOST, self._clock()) < MOST:
@@ -225,7 +232,9 @@ class Worker:
         state = channel.state
         metrics.IN_FLIGHT.labels(channel.name).set(state.in_flight)
         metrics.RATE.labels(channel.name).set(-1 if state.rate is None else state.rate)
-        return replace(state, state="paused") if channel.name in self._paused else state
+        error_rate, latency_ms = self._pulses[channel.name].told(self._clock())
+        word = "paused" if channel.name in self._paused else state.state
+        return replace(state, state=word, error_rate=error_rate, latency_ms=latency_ms)
 
     # ---- recording
 

@@ -18,6 +18,7 @@ from hopwire.errors import (
 from hopwire.model import (
     Account,
     Price,
+    Route,
     SendRequest,
     SmsText,
     Status,
@@ -26,22 +27,29 @@ from hopwire.model import (
     ViberContent,
     ViberImage,
     ViberText,
+    Way,
 )
-from hopwire.routing import Carrier, Times, by_prefix
+from hopwire.routing import Carrier, Network, Times
 from hopwire.store import Store
 from hopwire.store.directory import NOBODY, Directory
 from hopwire.store.prices import PriceBook
 from hopwire.store.templates import TemplateBook
 from hopwire.templates import Registered
 
-CARRIERS = by_prefix([("sms", "380", Carrier("smsc")), ("viber", "380", Carrier("viber"))])
+NETWORK = Network(
+    [
+        Route(channel="sms", prefix="380", ways=(Way(connector="smsc"),)),
+        Route(channel="viber", prefix="380", ways=(Way(connector="viber"),)),
+    ],
+    {name: Carrier(name) for name in ("smsc", "viber")},
+)
 TO = "380671234567"
 
 
 @pytest.fixture
 async def door(store: Store, directory: Directory) -> Admission:
     await PriceBook(directory.engine).put([Price("sms", "", 500), Price("viber", "", 300)])
-    made = Admission(store, directory, CARRIERS, Times(3600, 15, 15))
+    made = Admission(store, directory, NETWORK, Times(3600, 15, 15))
     await made.refresh()
     return made
 
@@ -147,7 +155,7 @@ async def test_the_watch_survives_a_bug(
 ) -> None:
     monkeypatch.setattr(admission, "WATCH_S", 0.001)
     await PriceBook(directory.engine).put([Price("sms", "", 500)])
-    door = Admission(store, FailingOnce(directory.engine), CARRIERS, Times(3600, 15, 15))
+    door = Admission(store, FailingOnce(directory.engine), NETWORK, Times(3600, 15, 15))
     watch = asyncio.create_task(door.watch())
     async with asyncio.timeout(10):
         while price(door, TO) != 500:  # noqa: ASYNC110
@@ -232,7 +240,7 @@ async def test_a_picture_is_looked_at_before_anything_is_kept(
         asked.append(link)
         raise ImageUnreachable
 
-    door = Admission(store, directory, CARRIERS, Times(3600, 15, 15), check)
+    door = Admission(store, directory, NETWORK, Times(3600, 15, 15), check)
     await door.refresh()
     account = await open_account(directory, 300)
     sent = request(sms=None, viber_sender="Shop", viber=content)

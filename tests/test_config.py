@@ -165,7 +165,8 @@ def test_postgresql_takes_its_secret_from_the_environment() -> None:
         ),
         pytest.param(
             {"routes": [{"prefix": "+380", "channel": "sms", "connector": "a"}], "connectors": {"a": SMPP}},
-            "routes[0].prefix = '+380': must be up to 15 digits in quotes",
+            "routes[0].prefix = '+380': must be up to 15 digits, or two capital letters of ISO 3166,"
+            " in quotes",
             id="a prefix with a plus",
         ),
         pytest.param(

@@ -7,6 +7,7 @@ import pytest
 from hopwire.model import (
     Account,
     Price,
+    Route,
     SendRequest,
     SmsText,
     Step,
@@ -16,10 +17,11 @@ from hopwire.model import (
     ViberImage,
     ViberText,
     WapPush,
+    Way,
     Writing,
 )
 from hopwire.prices import PriceLists
-from hopwire.routing import Carrier, Tables, Times, by_prefix, parts, plan, price_of_part
+from hopwire.routing import Carrier, Tables, Times, parts, plan, price_of_part, roads
 from hopwire.templates import Registered, Templates
 
 ACCOUNT = Account(
@@ -48,14 +50,21 @@ def prices(*rows: tuple[str, str, int]) -> PriceLists:
 
 
 TIMES = Times(sms_lifetime_s=3600, sms_grace_s=10, viber_grace_s=20)
+ROUTES = [
+    Route(channel=channel, prefix=prefix, ways=(Way(connector=connector),))
+    for channel, prefix, connector in (
+        ("sms", "", "world"),
+        ("sms", "380", "smsc"),
+        ("viber", "380", "viber"),
+    )
+]
+CARRIERS = {
+    "world": Carrier("world"),
+    "smsc": Carrier("smsc", resend=True),
+    "viber": Carrier("viber"),
+}
 TABLES = Tables(
-    by_prefix(
-        [
-            ("sms", "", Carrier("world")),
-            ("sms", "380", Carrier("smsc", resend=True)),
-            ("viber", "380", Carrier("viber")),
-        ]
-    ),
+    roads(ROUTES, CARRIERS),
     prices(("sms", "380", 800), ("sms", "38050", 700), ("sms", "48", 0), ("viber", "", 400)),
 )
 TO = "380671234567"
@@ -141,8 +150,8 @@ def test_parts_are_those_of_the_route() -> None:
 
 def tables(writing: Writing, reports: str = "all") -> Tables:
     """Routes like TABLES, whose carrier to 380 writes so."""
-    carriers = [("sms", "", Carrier("world")), ("sms", "380", Carrier("smsc", False, writing, reports))]
-    return Tables(by_prefix(carriers), TABLES.prices)
+    carriers = {"world": Carrier("world"), "smsc": Carrier("smsc", False, writing, reports)}
+    return Tables(roads(ROUTES, carriers), TABLES.prices)
 
 
 @pytest.mark.parametrize(

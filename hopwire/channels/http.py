@@ -279,9 +279,9 @@ class HttpChannel:
         if isinstance(request, Never):
             return request
         if self._session is None:
-            return Later(1.0, "stopped")
+            return Later(1.0, "stopped", unasked=True)
         if self._spared(request.scope):
-            answer: Answer = Never("paused", Fault.CONFIGURATION)
+            answer: Answer = Never("paused", Fault.CONFIGURATION, unasked=True)
         else:
             answer = await self._counted(self._submit(request, dict(self._paused_until)))
         return self._put_off(answer) if isinstance(handover.content, SmsContent) else answer

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 commands = new_commands("Connectors: the upstream accounts that carry messages.")
 
-FRESH_MS = 30_000  # what a worker told longer ago is not believed any more
 NOBODY = "no worker"  # state of a connector that none tells of
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The connector, as the settings name it.")]
@@ -90,7 +89,7 @@ def _cell(value: object) -> str:
 
 def _standing(settings: "Config") -> Standing:
     from hopwire.admission import now_ms
-    from hopwire.store.connectors import Connectors
+    from hopwire.store.connectors import FRESH_MS, Connectors
 
     async def work(store: "Store") -> Standing:
         connectors = Connectors(store.engine)

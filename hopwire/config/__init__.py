@@ -15,7 +15,7 @@ from hopwire.config.gms import GmsConnector
 from hopwire.config.http import HttpConnector, ViberConnector
 from hopwire.config.http_php import HttpPhpConnector
 from hopwire.config.infobip import InfobipConnector
-from hopwire.config.reading import load, parse
+from hopwire.config.reading import load, parse, parse_routes
 from hopwire.config.sections import Config, Demo, Http, Log, Metrics, Route, Sms, Store, Viber, Worker
 from hopwire.config.smpp import SmppConnector
 from hopwire.config.turbosms import TurboSmsConnector
@@ -49,6 +49,7 @@ __all__ = [
     "example",
     "load",
     "parse",
+    "parse_routes",
     "required_secrets",
     "toml",
 ]

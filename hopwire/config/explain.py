@@ -77,4 +77,6 @@ def toml(value: Any) -> str:
     """A value as TOML has it."""
     if isinstance(value, dict) and value:
         return "{ " + ", ".join(f"{json.dumps(k)} = {toml(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(toml, value)) + "]"
     return json.dumps(value, ensure_ascii=False)

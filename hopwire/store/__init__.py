@@ -338,10 +338,11 @@ def _load(tx: Tx, ids: Iterable[int]) -> dict[int, Kept]:
 def _handle(one: Kept, event: life.Event) -> list[Row]:
     """The row by which receipts of a part that was taken will find it, unless it has that row."""
     match event:
-        case life.Answered(step, part, Taken(provider_id)) if provider_id:
+        case life.Answered(step, part, Taken(provider_id), connector) if provider_id:
             rung = one.delivery.rungs[step]
-            known = rung.parts[part].provider_id == provider_id
-            return [] if known else [(plain_id(provider_id), rung.plan.connector, one.id, step, part)]
+            by = connector or rung.plan.connector
+            known = rung.parts[part].provider_id == provider_id and by == rung.plan.connector
+            return [] if known else [(plain_id(provider_id), by, one.id, step, part)]
         case _:
             return []
 

@@ -8,6 +8,8 @@ import msgspec
 from hopwire.model import ConnectorState, TraceOrder
 from hopwire.store.engine import Engine, Tx
 
+FRESH_MS = 30_000  # what a worker told longer ago is not believed any more
+
 
 class ConnectorOrder(NamedTuple):
     """What the operator wants of a connector."""

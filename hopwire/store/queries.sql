@@ -321,6 +321,16 @@ DELETE FROM tariffs WHERE list = :list AND channel = :channel AND type = :type A
 SELECT list, channel, type, prefix, valid_from, price FROM tariffs
  ORDER BY list, channel, type, prefix, valid_from
 
+-- name: routes
+SELECT channel, prefix, route FROM routes ORDER BY channel, prefix
+
+-- name: put_route
+INSERT INTO routes (channel, prefix, route) VALUES (:channel, :prefix, :route)
+ON CONFLICT (channel, prefix) DO UPDATE SET route = excluded.route
+
+-- name: remove_route
+DELETE FROM routes WHERE channel = :channel AND prefix = :prefix
+
 -- name: hold_audit
 SELECT value FROM counters WHERE name = 'audit' {for_update}
 
