@@ -10,20 +10,21 @@ Rule 3: a loop survives everything but its own end, and ends between two turns.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Coroutine, Mapping, Sequence
 from functools import partial
 
 from msgspec.structs import replace
 
-from hopwire import metrics
+from hopwire import choice, metrics
 from hopwire.channels import Channel
+from hopwire.choice import AWAY, Rank
 from hopwire.delivery import Answered
 from hopwire.errors import Unavailable
 from hopwire.model import Answer, ConnectorState, Handover, Incoming, Later, Receipt
 from hopwire.pulse import Pulse
 from hopwire.store import Change, Store
 from hopwire.store.batch import Batch
-from hopwire.store.connectors import ConnectorOrder, Connectors
+from hopwire.store.connectors import FRESH_MS, ConnectorOrder, Connectors, Told
 from hopwire.store.inbox import Inbox
 from hopwire.store.memory import Memory
 
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 POLL_S = 0.25  # how late a retry, a schedule or a timer may be noticed
 MATCH_S = 1.0
 FORGET_S = 3600.0
+STUCK_MS = 3_000  # for so long a connector takes nothing before what waits for it goes by others
+PAGES = 4  # of MOST messages, that are looked at in one turn for that
 MIND_S = 1.0  # how soon a connector is paused, resumed or traced when ordered
 TELL_MS = 10_000  # how often it is told how connectors stand, when nothing has changed
 FORGET_STATES_MS = 3_600_000
@@ -72,6 +75,8 @@ class Worker:
         self._stopping = asyncio.Event()
         self._paused: set[str] = set()  # by the operator
         self._pulses: dict[str, Pulse] = {}
+        self._taken: dict[str, int] = {}  # connector -> how many it had taken at the last look
+        self._stuck: dict[str, int] = {}  # connector that takes nothing -> since when
         self._told: dict[str, ConnectorState] = {}
         self._told_at = 0
 
@@ -215,7 +220,46 @@ class Worker:
         if states != self._told or now >= self._told_at + TELL_MS:
             await self._connectors.report(self._name, states, now)
             self._told, self._told_at = states, now
+        await self._relieve(states, now)
         await _wait(self._stopping, MIND_S)
+
+    async def _relieve(self, states: Mapping[str, ConnectorState], now: int) -> None:
+        """What waits for connectors that take nothing, at whatever worker, goes by others that are well."""
+        self._watch(states, now)
+        stuck = [name for name, since in self._stuck.items() if now >= since + STUCK_MS]
+        if not stuck or len(states) == 1:
+            return
+        told = [(one.connector, one.state) for one in await self._others(now)]
+        told += [(name, state) for name, state in states.items() if name not in self._stuck]
+        well = {name for name, health in choice.best(told).items() if health.rank is Rank.WELL}
+        for name in stuck:
+            if name not in well:
+                await self._reroute(name, well, _why(states[name]), now)
+
+    def _watch(self, states: Mapping[str, ConnectorState], now: int) -> None:
+        """Learn which connectors take nothing: they are away, or have no room and take nothing meanwhile."""
+        for name, state in states.items():
+            taken, self._taken[name] = self._taken.get(name, 0), state.taken
+            has_room = state.taken > taken or self._channels[name].capacity > 0
+            if has_room and state.state not in AWAY:
+                self._stuck.pop(name, None)
+            else:
+                self._stuck.setdefault(name, now)
+
+    async def _others(self, now: int) -> list[Told]:
+        """What the other workers tell."""
+        told = await self._connectors.states(now - FRESH_MS)
+        return [one for one in told if one.worker != self._name]
+
+    async def _reroute(self, name: str, to: Container[str], why: str, now: int) -> None:
+        moved = 0
+        for _ in range(PAGES):
+            looked, more = await self._store.reroute(name, to, why, MOST, now)
+            moved += more
+            if looked < MOST:
+                break
+        if moved:
+            log.warning("reroute connector=%s why=%s messages=%d", name, why, moved)
 
     def _follow(self, orders: Mapping[str, ConnectorOrder]) -> None:
         for name, channel in self._channels.items():
@@ -255,6 +299,11 @@ class Worker:
                 return await self._record(change)
             except Unavailable:
                 await asyncio.sleep(RETRY_S)
+
+
+def _why(state: ConnectorState) -> str:
+    """Why a connector takes nothing, in a word or two."""
+    return "no room" if state.state in ("up", "partly up") else state.state
 
 
 def handover_keys(handover: Handover) -> tuple[int, int, int]:

@@ -55,6 +55,11 @@ SELECT id, account_id, recipient, status_at, worker, state FROM deliveries
  WHERE connector = :connector AND due_at <= :now AND (worker IN ('', :worker) OR status_at <= :now - 30000)
  ORDER BY due_at, id LIMIT :n {skip_locked}
 
+-- name: waiting_for
+SELECT id, account_id, recipient, status_at, worker, state FROM deliveries
+ WHERE connector = :connector AND due_at <= :now AND (due_at, id) > (:at, :last)
+ ORDER BY due_at, id LIMIT :n {skip_locked}
+
 -- name: load_messages
 SELECT id, transactional, sms_sender, sms, viber_sender, viber, via FROM messages WHERE id {in ids}
 
