@@ -10,12 +10,13 @@ from hopwire import choice, phone, routing
 from hopwire.choice import Place
 from hopwire.config import Config, parse_routes, toml
 from hopwire.model import Account, Route
-from hopwire.prices import PriceLists
+from hopwire.prices import PROMOTIONAL, PriceLists
 from hopwire.routing import Carrier, Network, Tables
 from hopwire.store.connectors import FRESH_MS, Connectors
 from hopwire.store.engine import Engine
 from hopwire.store.prices import PriceBook
 from hopwire.store.routes import Routes
+from hopwire.store.senders import Allowed, Senders
 
 SETTINGS, DATABASE = "settings", "database"
 
@@ -48,7 +49,7 @@ class Listed(NamedTuple):
 
 def listed(config: Config, kept: Iterable[Route]) -> list[Listed]:
     """The routes of the settings and of the database, by channel and prefix."""
-    entered = {(one.channel, one.prefix): one for one in kept}
+    entered = _by_key(kept)
     settings = [route.model for route in config.routes]
     found = [Listed(one, DATABASE) for one in entered.values()]
     found += [Listed(one, SETTINGS, (one.channel, one.prefix) not in entered) for one in settings]
@@ -95,12 +96,26 @@ class Change(NamedTuple):
     after: Route | None
 
 
-def changes(now: Sequence[Route], then: Sequence[Route], *, replace: bool) -> list[Change]:
-    """What makes `then` of the routes there are now; with `replace`, those that are not named go."""
-    old = {(one.channel, one.prefix): one for one in now}
-    new = {(one.channel, one.prefix): one for one in then}
-    keys = sorted(old | new if replace else new)
-    return [Change(*key, old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)]
+def changes(config: Config, kept: Sequence[Route], new: Sequence[Route], *, replace: bool) -> list[Change]:
+    """What an import does to the routes of the database; with `replace`, those that are not named go.
+
+    What the settings say alike, and nothing else stands before, need not be kept.
+    """
+    old, said = _by_key(kept), _by_key(route.model for route in config.routes)
+    then = {key: route for key, route in _by_key(new).items() if key in old or said.get(key) != route}
+    gone = {key: None for key in old if replace and key not in then}
+    found = [Change(*key, old.get(key), route) for key, route in (then | gone).items()]
+    return sorted((one for one in found if one.before != one.after), key=lambda one: one[:2])
+
+
+def halves(found: Iterable[Change]) -> tuple[list[Route], list[tuple[str, str]]]:
+    """What is to be entered, and what is to go."""
+    put = [one.after for one in found if one.after is not None]
+    return put, [(one.channel, one.prefix) for one in found if one.after is None]
+
+
+def _by_key(routes: Iterable[Route]) -> dict[tuple[str, str], Route]:
+    return {(one.channel, one.prefix): one for one in routes}
 
 
 # ---- what would become of a message
@@ -119,29 +134,54 @@ class Explanation(NamedTuple):
     why: list[str]  # of each
 
 
-async def explain(
-    config: Config, engine: Engine, account: Account, number: phone.Number, channel: str, type: str, now: int
-) -> Explanation:
-    """Decide as acceptance does, with what is known now; `type` is transactional or promotional."""
-    connected, kept = network(config), await Routes(engine).all()
-    told = await Connectors(engine).states(now - FRESH_MS)
-    tables = Tables(
-        routing.roads([*connected.routes, *kept], connected.carriers),
-        PriceLists(await PriceBook(engine).all(), now),
-        health=choice.best((one.connector, one.state) for one in told),
-    )
-    road = routing.road(tables, channel, number.digits, number.country)
-    charge = tables.prices.charge(account, channel, type, number.digits)
-    found = routing.places(tables, road, type, number.digits, now) if road else []
+class Asked(NamedTuple):
+    """What is to be explained."""
+
+    account: Account
+    number: phone.Number
+    channel: str
+    type: str = ""  # transactional or promotional; "": as the account sends
+    sender: str = ""  # "": whatever name
+
+
+async def explain(config: Config, engine: Engine, asked: Asked, now: int) -> Explanation:
+    """Decide as acceptance does, with what is known now."""
+    kept = await Routes(engine).all()
+    tables = await _tables(config, engine, kept, now)
+    digits, channel, type = asked.number.digits, asked.channel, asked.type or _type(asked)
+    road = routing.road(tables, channel, digits, asked.number.country)
+    charge = tables.prices.charge(asked.account, channel, type, digits)
+    allowed = await _allowed(engine, asked)
+    found = routing.places(tables, road, type, digits, now, allowed) if road else []
     route = road.route if road else None
-    entered = any(route and (one.channel, one.prefix) == (route.channel, route.prefix) for one in kept)
     return Explanation(
-        number=number,
+        number=asked.number,
         channel=channel,
         type=type,
         route=route,
-        source=DATABASE if entered else SETTINGS,
+        source=DATABASE if route and (channel, route.prefix) in _by_key(kept) else SETTINGS,
         price=charge.price if charge else None,
         places=found,
         why=choice.reasons(found, least_cost=bool(route and route.least_cost)),
     )
+
+
+async def _tables(config: Config, engine: Engine, kept: Iterable[Route], now: int) -> Tables:
+    connected = network(config)
+    told = await Connectors(engine).states(now - FRESH_MS)
+    return Tables(
+        routing.roads([*connected.routes, *kept], connected.carriers),
+        PriceLists(await PriceBook(engine).all(), now),
+        health=choice.best((one.connector, one.state) for one in told),
+    )
+
+
+async def _allowed(engine: Engine, asked: Asked) -> frozenset[str] | None:
+    if asked.account.any_sender or not asked.sender:
+        return None
+    names = Allowed(await Senders(engine).all())
+    return names.connectors(asked.account.id, asked.sender, asked.channel)
+
+
+def _type(asked: Asked) -> str:
+    return routing.sms_type(asked.account) if asked.channel == "sms" else PROMOTIONAL

@@ -3,11 +3,15 @@
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 from conftest import NOW, open_account
+from msgspec.structs import replace
+from test_worker import STATE
 
 from hopwire import admission
 from hopwire.admission import Admission
+from hopwire.delivery import Delivery
 from hopwire.errors import (
     ApiError,
     ImageUnreachable,
@@ -31,8 +35,11 @@ from hopwire.model import (
 )
 from hopwire.routing import Carrier, Network, Times
 from hopwire.store import Store
+from hopwire.store.connectors import Connectors
 from hopwire.store.directory import NOBODY, Directory
 from hopwire.store.prices import PriceBook
+from hopwire.store.routes import Routes
+from hopwire.store.senders import SenderName, Senders
 from hopwire.store.templates import TemplateBook
 from hopwire.templates import Registered
 
@@ -115,6 +122,53 @@ async def test_a_new_price_counts_when_it_has_been_read(door: Admission, directo
     assert (price(door, TO), price(door, "380501234567"), price(door, "48501234567")) == (900, 500, 0)
     await door.admit(account, request(), NOW)
     assert await door.spendable(account) == 10_000 - 900
+
+
+async def over(store: Store) -> list[str]:
+    """Over which connectors what is due goes."""
+    rows = await store.engine.read(lambda tx: tx.all("latest_deliveries", after=0, n=100))
+    return [msgspec.json.decode(row[3], type=Delivery).connector for row in reversed(rows)]
+
+
+async def test_a_route_of_the_database_counts_when_it_has_been_read(
+    store: Store, directory: Directory
+) -> None:
+    """It stands before one of the settings, and what workers tell of its connectors decides."""
+    network = NETWORK._replace(carriers={**NETWORK.carriers, "more": Carrier("more")})
+    await PriceBook(directory.engine).put([Price("sms", "", 500)])
+    door = Admission(store, directory, network, Times(3600, 15, 15))
+    account = await open_account(directory, 10_000)
+
+    async def send() -> None:
+        await door.refresh()
+        await door.admit(account, request(), NOW)
+
+    await send()
+    ways = (Way(connector="more"), Way(connector="gone"), Way(connector="smsc", priority=2))
+    routes = Routes(store.engine)
+    await routes.put([Route(channel="sms", prefix="380", ways=ways)])
+    await send()
+    told = {"more": replace(STATE, state="down"), "smsc": STATE}
+    await Connectors(store.engine).report("worker", told, admission.now_ms())
+    await send()
+    await Connectors(store.engine).report("worker", {"more": STATE, "smsc": STATE}, admission.now_ms())
+    await send()
+    await routes.remove("sms", "380")
+    await send()
+    assert await over(store) == ["smsc", "more", "smsc", "more", "smsc"]
+
+
+async def test_a_name_that_is_approved_elsewhere_alone_is_not_registered(
+    door: Admission, directory: Directory
+) -> None:
+    await directory.create_account("own", "", NOW, any_sender=False, credit_limit=10_000)
+    await Senders(directory.engine).put([SenderName(1, "Own", "sms", "more")])
+    await door.refresh()
+    (account,) = await directory.accounts()
+    assert await refused(door, account, request("Own")) is SenderNotRegistered
+    await Senders(directory.engine).put([SenderName(1, "Own", "sms", "smsc")])
+    await door.refresh()
+    await door.admit(account, request("Own"), NOW)
 
 
 async def test_the_generation_rises_with_the_directory_alone(door: Admission, directory: Directory) -> None:

@@ -15,6 +15,7 @@ from hopwire.cli import (
     message,
     number,
     operator,
+    route,
     run,
     settings,
     sms,
@@ -33,6 +34,7 @@ app.add_typer(connector.commands, name="connector")
 inbox.message.command("show")(message.show)
 app.add_typer(inbox.message, name="message")
 app.add_typer(number.commands, name="number")
+app.add_typer(route.commands, name="route")
 app.add_typer(inbox.stoplist, name="stoplist")
 app.add_typer(sms.commands, name="sms")
 app.add_typer(template.commands, name="template")
