@@ -90,8 +90,10 @@ def channels(config: Config, worker: Worker) -> dict[str, Channel]:
     return made
 
 
-def web_app(config: Config, store: Store, admission: Admission, directory: Directory) -> App:
-    """The ASGI application over a store."""
+def web_app(
+    config: Config, store: Store, admission: Admission, directory: Directory, installation: str = ""
+) -> App:
+    """The ASGI application over a store; `installation` names its database among those of other gateways."""
 
     async def keep_many(receipts: Sequence[Receipt]) -> Sequence[str | None]:
         return await store.keep_receipts(receipts, now_ms())
@@ -111,7 +113,7 @@ def web_app(config: Config, store: Store, admission: Admission, directory: Direc
         if isinstance(connector, HttpConnector)
     }
     return App(
-        HttpPhp(admission, credentials, config.sms),
+        HttpPhp(admission, credentials, config.sms, installation),
         Callbacks(sources, keep),
         store,
         metrics_token=config.metrics.token,
@@ -181,7 +183,7 @@ async def _serving(
     admission = Admission(store, directory, network(config), times, check_image)
     await admission.refresh()
     watch = asyncio.ensure_future(admission.watch())
-    app = web_app(config, store, admission, directory)
+    app = web_app(config, store, admission, directory, await store.installation())
     servers = [
         (server(app, config, tls=name == "https"), socket.socket(fileno=fd))
         for name, fd in assignment.sockets.items()

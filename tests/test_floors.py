@@ -10,11 +10,9 @@ PACKAGE = Path(__file__).parent.parent / "hopwire"
 FLOORS = [
     {"errors", "model", "metrics", "prefixes", "hours"},
     {"config", "prices"},
-    {"phone", "wap", "money", "failover", "choice", "pulse", "smpp", "translit", "templates", "images"},
-    {
-        "sms",
-        "delivery",
-    },  # the cores stand on one another, too: a plan counts parts, and a part may be a WAP push
+    {"phone", "wap", "money", "smpp", "translit", "templates", "images", "via"}
+    | {"choice", "failover", "pulse"},
+    {"sms", "delivery"},  # the cores stand on one another, too: a plan counts parts; a part may be a WAP push
     {"routing", "inbox", "timeline"},
     {"store", "channels", "simulators", "logs", "fetch"},
     {"admission", "worker", "webhooks", "credentials", "routes"},

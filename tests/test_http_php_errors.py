@@ -86,6 +86,7 @@ ELSEWHERE = {
     "image_of_other_kind": "test_fetch.py",
     "image_bad_pixels": "test_fetch.py",
     "destination_not_allowed": "no rule about destinations yet",
+    "loop": "test_loops.py, where gateways stand behind one another",
 }
 
 

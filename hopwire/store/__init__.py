@@ -298,6 +298,11 @@ class Store:
         count, oldest = (await self.engine.read(lambda tx: tx.all("unfinished", now=now)))[0]
         return count, now - oldest if oldest is not None else 0
 
+    async def installation(self) -> str:
+        """By which name other gateways know this database."""
+        name: str = (await self.engine.read(lambda tx: tx.all("installation")))[0][0]
+        return name
+
     async def probe(self) -> None:
         """Raises Unavailable when nothing could be kept now: locked, full, gone."""
         await self.engine.write(lambda tx: tx.run("probe"))

@@ -12,7 +12,9 @@ from functools import lru_cache
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from hopwire import metrics, money
+from msgspec.structs import replace
+
+from hopwire import metrics, money, via
 from hopwire.admission import Admission, now_ms
 from hopwire.config import Sms
 from hopwire.credentials import Credentials
@@ -34,6 +36,7 @@ from hopwire.web.wire import WHOLE_REPLY
 
 log = logging.getLogger(__name__)
 
+VIA = via.HEADER.encode()
 MAX_BODY = 65_536
 MAX_DISCARDED = 1_048_576  # of a body that is too large, so that its sender gets to reading why
 
@@ -48,8 +51,11 @@ class DisconnectedError(Exception):
 
 
 class HttpPhp:
-    def __init__(self, admission: Admission, credentials: Credentials, limits: Sms) -> None:
+    def __init__(
+        self, admission: Admission, credentials: Credentials, limits: Sms, installation: str = ""
+    ) -> None:
         self._admission = admission
+        self._installation = installation
         self._credentials = credentials
         self._limits = limits
         self._commands: dict[str, Callable[[Call, Account], Awaitable[Answer]]] = {
@@ -69,6 +75,8 @@ class HttpPhp:
             headers = dict(scope["headers"])
             body = await _read_body(headers, receive)
             call = request.read(scope["query_string"], headers.get(b"content-type", b""), body)
+            if hops := headers.get(VIA):
+                call = call._replace(via=hops.decode("latin-1"))
             dialect, command = call.dialect, call.command or "unknown"
             reply = _reply(call.dialect, await self._answer(call))
         except DisconnectedError:
@@ -96,6 +104,8 @@ class HttpPhp:
     async def _send(self, call: Call, account: Account) -> Answer:
         now = now_ms()
         message = request.send_request(call, account, now, self._limits.max_parts, self._admission.parts)
+        if call.via:
+            message = replace(message, via=via.read(call.via, self._installation))
         message_id, parts = await self._admission.admit(account, message, now)
         return {"id": message_id, "sms_count": parts}
 

@@ -68,6 +68,7 @@ class Call(NamedTuple):
     command: str | None  # lower-case; None: unknown
     credentials: Key | LoginPassword | None  # None: not given, or not readable
     fields: Fields  # decoded from the dialect; looking at a value that cannot be raises `BadEncoding`
+    via: str = ""  # the header that tells through which gateways it has come
 
 
 class _Encoded(Fields):
