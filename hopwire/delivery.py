@@ -1,24 +1,14 @@
 """The life of one message, as a pure function.
 
-Rule 1: whatever decides what happens next to a message is in this file.
+Rule 1: whatever decides what happens next to a message is in this file; which connector is next, in failover.
 Rule 2: nothing here reads a clock, a socket or a database; `now` comes with the event.
 Rule 3: the same event twice changes nothing the second time.
 
-A delivery is a list of rungs (the steps of the plan under way), tried in order. A rung has parts, and a part
-moves along this graph:
-
-    WAITING -> SENDING -> TAKEN -> DELIVERED -> SEEN
-       ^         | |        |
-       +- later -+ +-> UNKNOWN     FAILED and EXPIRED end a part from anywhere left of DELIVERED;
-                                   a late "delivered" still outranks them.
-
-The parts of a rung are handed over one after the other: each when the one before it has been answered. So
-they arrive in order, one that must wait holds back those behind it, and what is behind a refused one stays.
-Until the first one has been taken, or may have been, another connector may carry them all (failover.py).
+A delivery is a list of rungs (the steps of the plan under way, see `rung`), tried in order. Until the first
+part of a rung has been taken, or may have been, another connector may carry all of it.
 """
 
 from collections.abc import Container, Sequence
-from enum import IntEnum
 from typing import NamedTuple
 
 import msgspec
@@ -26,74 +16,11 @@ from msgspec.structs import replace
 
 from hopwire import failover
 from hopwire.model import Answer, Fault, Later, Never, Outcome, Status, Step, Taken, Unknown
+from hopwire.rung import IN_DOUBT, IN_FLIGHT, Part, PartState, Rung
 
-
-class PartState(IntEnum):  # a receipt only raises it: seen > delivered > failed > expired > taken
-    WAITING = 0
-    SENDING = 1  # kept before the first byte left
-    UNKNOWN = 2  # the answer was lost
-    TAKEN = 3
-    EXPIRED = 4
-    FAILED = 5
-    DELIVERED = 6
-    SEEN = 7
-
+__all__ = ["IN_DOUBT", "IN_FLIGHT", "Part", "PartState", "Rung"]  # beside what is defined here
 
 STOPPED = "stopped"  # the code of what the recipient's wish has kept here
-IN_DOUBT = (PartState.SENDING, PartState.UNKNOWN)
-IN_FLIGHT = (*IN_DOUBT, PartState.TAKEN)
-
-
-class Part(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    state: PartState = PartState.WAITING
-    due_at: int = 0  # not handed over before this
-    tries: int = 0  # temporary refusals, not counting throttling
-    taken: bool = False  # an upstream has had it; SMS is charged by this
-    repeated: bool = False  # waits for another try after a lost answer: a possible duplicate
-    provider_id: str = ""
-    code: str = ""  # the upstream's last word
-    fault: Fault = Fault.RECIPIENT  # when FAILED
-
-    @property
-    def nameless(self) -> bool:
-        """Handed over, and no provider's id is known by which receipts would find it."""
-        return self.state in IN_DOUBT or (self.state is PartState.TAKEN and not self.provider_id)
-
-
-class Rung(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """A step under way."""
-
-    plan: Step
-    parts: tuple[Part, ...]
-    give_up_at: int = 0  # waiting parts are not handed over after this
-    handed_at: int | None = None  # the latest hand-over; the lifetime counts from here
-    settled: bool = False  # its reservation is charged or released, whole
-
-    @property
-    def ends_at(self) -> int:
-        return (self.handed_at or 0) + 1000 * (self.plan.lifetime_s + self.plan.grace_s)
-
-    @property
-    def next(self) -> int | None:
-        """The part to hand over; None while another one waits for its answer, or when none is left."""
-        found = None
-        for i, part in enumerate(self.parts):
-            if part.state is PartState.SENDING:
-                return None
-            if part.state is PartState.WAITING and found is None:
-                found = i
-        return found
-
-    @property
-    def under_way(self) -> tuple[PartState, ...]:
-        """The states of parts that may still hear of themselves."""
-        return IN_DOUBT if self.plan.reports == "none" else IN_FLIGHT
-
-    def any(self, *states: PartState) -> bool:
-        for part in self.parts:  # noqa: SIM110 - asked a dozen times per event; a generator costs thrice as much
-            if part.state in states:
-                return True
-        return False
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -270,10 +197,6 @@ def _put_rung(d: Delivery, index: int, rung: Rung) -> Delivery:
     return replace(d, rungs=(*d.rungs[:index], rung, *d.rungs[index + 1 :]))
 
 
-def _put_part(rung: Rung, index: int, part: Part) -> Rung:
-    return replace(rung, parts=(*rung.parts[:index], part, *rung.parts[index + 1 :]))
-
-
 # ---- the one decision
 
 
@@ -284,16 +207,16 @@ def advance(d: Delivery, event: Event, now: int) -> Decision:
             return _begin(d, lease_ms, now)
         case Spared(step, code, fault) if step == d.at and d.sparable(now):
             refused = replace(d.rungs[step].parts[0], state=PartState.FAILED, code=code, fault=fault)
-            return _change(d, step, 0, _put_part(d.rungs[step], 0, refused), now)
+            return _change(d, step, 0, d.rungs[step].put(0, refused), now)
         case Stopped(step) if step == d.at and d.due_at is not None and d.due_at <= now:
             return _stopped(d, now)
         case Answered(step, part, answer, connector) if _was_handed(d, step, part):
             return _change(d, step, part, _heard(d, step, part, answer, connector, now), now)
-        case Rerouted(step) if step == d.at and d.due_at is not None and d.due_at <= now:
-            return _put_rung(d, step, _rerouted(d.rungs[step], event, now)), ()
+        case Rerouted(step, connector, to) if step == d.at and d.due_at is not None and d.due_at <= now:
+            return _put_rung(d, step, failover.moved(d.rungs[step], connector, to, now)), ()
         case Reported(step, part, outcome, code, fault) if _was_handed(d, step, part):
             reported = _reported(d.rungs[step].parts[part], outcome, code, fault)
-            return _change(d, step, part, _put_part(d.rungs[step], part, reported), now)
+            return _change(d, step, part, d.rungs[step].put(part, reported), now)
         case Timer():
             return _expire(d, now)
         case Orphaned():
@@ -319,7 +242,8 @@ def _begin(d: Delivery, lease_ms: int, now: int) -> Decision:
         return _expire(d, now)
     index = rung.next
     assert index is not None, "due_at names a part"
-    rung = _put_part(replace(rung, handed_at=now), index, replace(rung.parts[index], state=PartState.SENDING))
+    sending = replace(rung.parts[index], state=PartState.SENDING)
+    rung = replace(rung, handed_at=now).put(index, sending)
     d = replace(_put_rung(d, d.at, rung), status=max(d.status, Status.SENDING), lease_at=now + lease_ms)
     return d, (Submit(d.at, index),)
 
@@ -337,10 +261,10 @@ def _stopped(d: Delivery, now: int) -> Decision:
 def _heard(d: Delivery, step: int, index: int, answer: Answer, connector: str, now: int) -> Rung:
     rung = d.rungs[step]
     if connector and connector != rung.plan.connector:
-        return _heard_late(rung, index, answer, connector)
-    if step == d.at and _again(d, rung, now) and (turned := _turned(rung, index, answer, now)) is not None:
-        return turned
-    return _put_part(rung, index, _answered(d, step, index, answer, now))
+        return failover.heard_late(rung, index, answer, connector)
+    elsewhere = step == d.at and _again(d, rung, now)
+    turned = failover.turned(rung, index, answer, now) if elsewhere else None
+    return turned or rung.put(index, _answered(d, step, index, answer, now))
 
 
 def _again(d: Delivery, rung: Rung, now: int) -> bool:
@@ -372,74 +296,13 @@ def _answered(d: Delivery, step: int, index: int, answer: Answer, now: int) -> P
 
 
 def _wait(part: Part, rung: Rung, asked_s: float, now: int) -> Part:
-    at = now + _pause_ms(part.tries, asked_s)
+    at = now + failover.pause_ms(part.tries, asked_s)
     return replace(part, state=PartState.WAITING, due_at=min(at, rung.give_up_at))
-
-
-def _pause_ms(tries: int, asked_s: float) -> int:
-    """Wait 1, 2, 4 … 60 s for the next try, or longer where the upstream asks for it."""
-    return int(1000 * max(asked_s, min(60, 2 ** min(max(tries - 1, 0), 6))))
 
 
 def _give_up(part: Part, state: PartState) -> Part:
     """No other try: it ends so; but a part whose earlier answer was lost may still be delivered."""
     return replace(part, state=PartState.UNKNOWN if part.repeated else state)
-
-
-# ---- another connector
-
-
-def _free(rung: Rung, index: int) -> bool:
-    """Whether nothing of the rung but this part has left, or may have."""
-    others = (part for i, part in enumerate(rung.parts) if i != index)
-    return all(part.state is PartState.WAITING and not part.repeated for part in others)
-
-
-def _turned(rung: Rung, index: int, answer: Answer, now: int) -> Rung | None:
-    """The rung with its next connector; None: the answer does not lead there."""
-    part = rung.parts[index]
-    if not rung.plan.others or part.state not in IN_DOUBT or not _free(rung, index):
-        return None
-    match answer:
-        case Never() if failover.may_try_others(rung.plan, answer):
-            return _by_next(rung, index, failover.refused(rung.plan, now), part, answer.code)
-        case Later(tries=most, throttled=False, unasked=False) if most and part.tries + 1 >= most:
-            return _by_next(rung, index, failover.refused(rung.plan, now), part, answer.code)
-        case Later(after_s, throttled=throttled, unasked=False):
-            tried = replace(part, tries=part.tries + (not throttled))
-        case Unknown() if rung.plan.resend:
-            after_s, tried = 0, replace(part, repeated=True, tries=part.tries + 1)
-        case _:
-            return None
-    by = failover.put_off(rung.plan, now + _pause_ms(tried.tries, after_s), now)
-    if by.at <= now:  # the try counts when none is left who may be asked now
-        tried = replace(tried, tries=part.tries)
-    return _by_next(rung, index, by, tried, answer.code)
-
-
-def _by_next(rung: Rung, index: int, by: failover.Next, part: Part, code: str) -> Rung:
-    due_at = min(by.at, rung.give_up_at)
-    waiting = replace(part, state=PartState.WAITING, due_at=due_at, code=code)
-    return replace(_put_part(rung, index, waiting), plan=by.step)
-
-
-def _heard_late(rung: Rung, index: int, answer: Answer, connector: str) -> Rung:
-    """One that was asked before answers: if it has taken the part after all, the rung stays with it."""
-    part = rung.parts[index]
-    if not isinstance(answer, Taken):
-        return rung
-    if part.state >= PartState.TAKEN:
-        return _put_part(rung, index, replace(part, taken=True))
-    taken = replace(part, state=PartState.TAKEN, taken=True, provider_id=answer.provider_id)
-    plan = failover.returned(rung.plan, connector) if _free(rung, index) else rung.plan
-    return replace(_put_part(rung, index, taken), plan=plan)
-
-
-def _rerouted(rung: Rung, event: Rerouted, now: int) -> Rung:
-    index = rung.next
-    if index is None or event.connector != rung.plan.connector or not _free(rung, index):
-        return rung
-    return replace(rung, plan=failover.moved(rung.plan, event.to, now))
 
 
 # ---- receipts

@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "hopwire"
 FLOORS = [
     {"errors", "model", "metrics", "prefixes", "hours"},
-    {"config", "prices"},
+    {"config", "prices", "rung"},
     {"phone", "wap", "money", "smpp", "translit", "templates", "images", "via"}
     | {"choice", "failover", "pulse"},
     {"sms", "delivery"},  # the cores stand on one another, too: a plan counts parts; a part may be a WAP push

@@ -129,7 +129,7 @@ def _told_row(report: "Told") -> dict[str, object]:
 
 @commands.command()
 def pause(name: Name, config: ConfigFile = None, as_json: AsJson = False) -> None:
-    """Hand nothing over to the connector until it is resumed; its messages wait."""
+    """Hand nothing over to the connector until it is resumed; messages wait, or go by another one."""
     _pause(read_config(config), name, True)
     emit({"connector": name, "paused": True}, as_json)
 
