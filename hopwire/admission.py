@@ -6,11 +6,11 @@ Rule: an id leaves only after the message, its reservation and its first due tim
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec.structs import replace
 
-from hopwire import limits, phone, routing
+from hopwire import choice, limits, phone, routing
 from hopwire.delivery import plan_delivery
 from hopwire.errors import (
     ApiError,
@@ -22,13 +22,14 @@ from hopwire.errors import (
     ViberSenderNotRegistered,
 )
 from hopwire.model import Account, Price, SendRequest, SmsContent, Step, ViberButton, ViberImage
-from hopwire.prefixes import Prefixes
 from hopwire.prices import PriceLists
-from hopwire.routing import Carrier, Tables, Times
+from hopwire.routing import Names, Network, Tables, Times
 from hopwire.store import Accepted, Order, Standing, Store
 from hopwire.store.batch import Batch
+from hopwire.store.connectors import FRESH_MS, Connectors
 from hopwire.store.directory import Directory
 from hopwire.store.prices import PriceBook
+from hopwire.store.routes import Routes
 from hopwire.store.senders import Allowed, Senders
 from hopwire.store.templates import TemplateBook
 from hopwire.templates import Templates
@@ -36,8 +37,6 @@ from hopwire.templates import Templates
 log = logging.getLogger(__name__)
 
 WATCH_S = 0.5  # how soon a revoked key, a new price or a closed account is known everywhere
-
-NONE: frozenset[str] = frozenset()
 
 CheckImage = Callable[[str], Awaitable[None]]
 """Looks at the picture behind a link; raises the ApiError that says what is wrong with it."""
@@ -55,7 +54,7 @@ class Admission:
         self,
         store: Store,
         directory: Directory,
-        carriers: Mapping[str, Prefixes[Carrier]],
+        network: Network,
         times: Times,
         check_image: CheckImage | None = None,
     ) -> None:
@@ -66,24 +65,37 @@ class Admission:
         self._templates = TemplateBook(store.engine)
         self._price_book = PriceBook(store.engine)
         self._senders = Senders(store.engine)
+        self._routes = Routes(store.engine)
+        self._connectors = Connectors(store.engine)
+        self._network = network
+        self._choosing = False  # whether some route has several connectors
         self._prices: list[Price] = []
-        self._tables = Tables(carriers)
+        self._tables = Tables({})
         self._allowed = Allowed()
         self._version: int | None = None
         self._admit: Batch[Order, Accepted | ApiError] = Batch(store.admit)
         self.generation = 0  # rises whenever the directory has changed, for those who remember parts of it
 
     async def refresh(self) -> None:
-        """Read prices, templates and sender names again if the directory has changed."""
+        """Read prices, routes, templates and sender names again if the directory has changed."""
         version = await self._directory.version()
         if version != self._version:
             self._prices = await self._price_book.all()
             templates = Templates(await self._templates.all())
             prices = PriceLists(self._prices, now_ms())
-            self._tables = self._tables._replace(prices=prices, templates=templates)
+            routes = [*self._network.routes, *await self._routes.all()]
+            roads = routing.roads(routes, self._network.carriers)
+            self._choosing = any(
+                len(road.carriers) > 1 for some in roads.values() for _, road in some.items()
+            )
+            self._tables = self._tables._replace(roads=roads, prices=prices, templates=templates)
             self._allowed = Allowed(await self._senders.all())
             self._version = version
             self.generation += 1
+        if self._choosing:
+            told = await self._connectors.states(now_ms() - FRESH_MS)
+            health = choice.best((one.connector, one.state) for one in told)
+            self._tables = self._tables._replace(health=health)
 
     async def watch(self) -> None:
         """Keep what is remembered of the directory fresh, until cancelled."""
@@ -110,10 +122,12 @@ class Admission:
         self._check_senders(account, request)
         _check_destination(account, request)
         await self._check_picture(request)
-        steps = _quietly(account, routing.plan(request, account, self._tables_at(now), self._times))
+        tables = self._tables_at(now)
+        steps = routing.plan(request, account, tables, self._times, now, self._names(account, request))
+        steps = _quietly(account, steps)
         _check_price(account, steps)
         due_at = request.send_at if request.send_at is not None else now
-        parts = 1 if request.sms is None else self.parts(request.recipient, request.sms, request.country)
+        parts = routing.sms_parts(request, steps, tables, now)
         order = Order(account, request, plan_delivery(steps, due_at), now, key_id, client_key, parts)
         return _accepted(await self._admit(order))
 
@@ -130,16 +144,28 @@ class Admission:
 
     def parts(self, digits: str, content: SmsContent, country: str = "") -> int:
         """Into how many SMS parts the content falls on its way to this number."""
-        return routing.parts(self._tables, digits, content, country)
+        return routing.parts(self._tables, digits, content, country, now_ms())
 
     def _check_senders(self, account: Account, request: SendRequest) -> None:
         if account.any_sender:
             return
-        allowed = self._allowed.connectors
-        if request.sms is not None and allowed(account.id, request.sms_sender, "sms") == NONE:
+        names = self._names(account, request)
+        if request.sms is not None and not self._is_of_use(names("sms"), "sms", request):
             raise SenderNotRegistered
-        if request.viber is not None and allowed(account.id, request.viber_sender, "viber") == NONE:
+        if request.viber is not None and not self._is_of_use(names("viber"), "viber", request):
             raise ViberSenderNotRegistered
+
+    def _names(self, account: Account, request: SendRequest) -> Names:
+        """Over which connectors the sender's names may be used."""
+        if account.any_sender:
+            return routing.anywhere
+        names = {"sms": request.sms_sender, "viber": request.viber_sender}
+        return lambda channel: self._allowed.connectors(account.id, names[channel], channel)
+
+    def _is_of_use(self, allowed: frozenset[str] | None, channel: str, request: SendRequest) -> bool:
+        """Whether a name may be used over some connector of the route, or over any where there is none."""
+        road = routing.road(self._tables, channel, request.recipient, request.country)
+        return allowed is None or bool(allowed if road is None else allowed & road.carriers.keys())
 
     async def _check_picture(self, request: SendRequest) -> None:
         match request.viber:
@@ -182,7 +208,7 @@ def _check_price(account: Account, steps: Sequence[Step]) -> None:
         raise PriceTooHigh
 
 
-def _quietly(account: Account, steps: Sequence[Step]) -> Sequence[Step]:
+def _quietly(account: Account, steps: tuple[Step, ...]) -> tuple[Step, ...]:
     """The steps, as they begin at the times at which the account may disturb."""
     quiet = limits.quiet(account)
-    return [replace(step, quiet=quiet) for step in steps] if quiet else steps
+    return tuple(replace(step, quiet=quiet) for step in steps) if quiet else steps

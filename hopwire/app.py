@@ -32,8 +32,8 @@ from hopwire.credentials import Credentials, KeyUse, installation_secret
 from hopwire.errors import Unavailable
 from hopwire.fetch import Pictures
 from hopwire.model import Receipt
-from hopwire.prefixes import Prefixes
-from hopwire.routing import Carrier, Times, by_prefix
+from hopwire.routes import network
+from hopwire.routing import Times
 from hopwire.store import Store
 from hopwire.store.batch import Batch
 from hopwire.store.directory import Directory
@@ -65,17 +65,6 @@ class Assignment(msgspec.Struct, kw_only=True):
 # ---- parts
 
 
-def carriers(config: Config) -> dict[str, Prefixes[Carrier]]:
-    """The routes of the configuration as routing.plan wants them."""
-
-    def carrier(name: str) -> Carrier:
-        connector = config.connectors[name]
-        resend = connector.idempotent or getattr(connector, "on_unknown", "hold") == "resend"
-        return Carrier(name, resend, connector.writing, connector.reports)
-
-    return by_prefix((route.channel, route.prefix, carrier(route.connector)) for route in config.routes)
-
-
 def channels(config: Config, worker: Worker) -> dict[str, Channel]:
     """A channel for each connector."""
     made: dict[str, Channel] = {}
@@ -96,14 +85,21 @@ def channels(config: Config, worker: Worker) -> dict[str, Channel]:
                 worker.keep_receipts,
                 worker.keep_incoming,
                 partial(worker.ready, name),
-                worker.late,
+                partial(worker.late, name),
                 share=config.worker.processes,
             )
     return made
 
 
-def web_app(config: Config, store: Store, admission: Admission, directory: Directory, use: KeyUse) -> App:
-    """The ASGI application over a store."""
+def web_app(
+    config: Config,
+    store: Store,
+    admission: Admission,
+    directory: Directory,
+    use: KeyUse,
+    installation: str = "",
+) -> App:
+    """The ASGI application over a store; `installation` names its database among those of other gateways."""
 
     async def keep_many(receipts: Sequence[Receipt]) -> Sequence[str | None]:
         return await store.keep_receipts(receipts, now_ms())
@@ -124,7 +120,7 @@ def web_app(config: Config, store: Store, admission: Admission, directory: Direc
         if isinstance(connector, HttpConnector)
     }
     return App(
-        HttpPhp(admission, credentials, config.sms, proxies),
+        HttpPhp(admission, credentials, config.sms, proxies, installation),
         Callbacks(sources, keep, proxies),
         store,
         metrics_token=config.metrics.token,
@@ -197,11 +193,11 @@ async def _serving(
     config = assignment.config
     directory = Directory(store.engine)
     times = Times(config.sms.lifetime_s, config.sms.grace_s, config.viber.grace_s)
-    admission = Admission(store, directory, carriers(config), times, check_image)
+    admission = Admission(store, directory, network(config), times, check_image)
     await admission.refresh()
     use = KeyUse(directory)
     watches = [asyncio.ensure_future(admission.watch()), asyncio.ensure_future(use.watch())]
-    app = web_app(config, store, admission, directory, use)
+    app = web_app(config, store, admission, directory, use, await store.installation())
     servers = [
         (server(app, config, tls=name == "https"), socket.socket(fileno=fd))
         for name, fd in assignment.sockets.items()

@@ -1,98 +1,26 @@
 """The life of one message, as a pure function.
 
-Rule 1: whatever decides what happens next to a message is in this file.
+Rule 1: whatever decides what happens next to a message is in this file; which connector is next, in failover.
 Rule 2: nothing here reads a clock, a socket or a database; `now` comes with the event.
 Rule 3: the same event twice changes nothing the second time.
 
-A delivery is a list of rungs (the steps of the plan under way), tried in order. A rung has parts, and a part
-moves along this graph:
-
-    WAITING -> SENDING -> TAKEN -> DELIVERED -> SEEN
-       ^         | |        |
-       +- later -+ +-> UNKNOWN     FAILED and EXPIRED end a part from anywhere left of DELIVERED;
-                                   a late "delivered" still outranks them.
-
-The parts of a rung are handed over one after the other: each when the one before it has been answered. So
-they arrive in order, one that must wait holds back those behind it, and what is behind a refused one stays.
+A delivery is a list of rungs (the steps of the plan under way, see `rung`), tried in order. Until the first
+part of a rung has been taken, or may have been, another connector may carry all of it.
 """
 
-from collections.abc import Sequence
-from enum import IntEnum
+from collections.abc import Container, Sequence
 from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
-from hopwire import hours
+from hopwire import failover, hours
 from hopwire.model import Answer, Fault, Later, Never, Outcome, Status, Step, Taken, Unknown
+from hopwire.rung import IN_DOUBT, IN_FLIGHT, Part, PartState, Rung
 
-
-class PartState(IntEnum):  # a receipt only raises it: seen > delivered > failed > expired > taken
-    WAITING = 0
-    SENDING = 1  # kept before the first byte left
-    UNKNOWN = 2  # the answer was lost
-    TAKEN = 3
-    EXPIRED = 4
-    FAILED = 5
-    DELIVERED = 6
-    SEEN = 7
-
+__all__ = ["IN_DOUBT", "IN_FLIGHT", "Part", "PartState", "Rung"]  # beside what is defined here
 
 STOPPED = "stopped"  # the code of what the recipient's wish has kept here
-IN_DOUBT = (PartState.SENDING, PartState.UNKNOWN)
-IN_FLIGHT = (*IN_DOUBT, PartState.TAKEN)
-
-
-class Part(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    state: PartState = PartState.WAITING
-    due_at: int = 0  # not handed over before this
-    tries: int = 0  # temporary refusals, not counting throttling
-    taken: bool = False  # an upstream has had it; SMS is charged by this
-    repeated: bool = False  # waits for another try after a lost answer: a possible duplicate
-    provider_id: str = ""
-    code: str = ""  # the upstream's last word
-    fault: Fault = Fault.RECIPIENT  # when FAILED
-
-    @property
-    def nameless(self) -> bool:
-        """Handed over, and no provider's id is known by which receipts would find it."""
-        return self.state in IN_DOUBT or (self.state is PartState.TAKEN and not self.provider_id)
-
-
-class Rung(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """A step under way."""
-
-    plan: Step
-    parts: tuple[Part, ...]
-    give_up_at: int = 0  # waiting parts are not handed over after this
-    handed_at: int | None = None  # the latest hand-over; the lifetime counts from here
-    settled: bool = False  # its reservation is charged or released, whole
-
-    @property
-    def ends_at(self) -> int:
-        return (self.handed_at or 0) + 1000 * (self.plan.lifetime_s + self.plan.grace_s)
-
-    @property
-    def next(self) -> int | None:
-        """The part to hand over; None while another one waits for its answer, or when none is left."""
-        found = None
-        for i, part in enumerate(self.parts):
-            if part.state is PartState.SENDING:
-                return None
-            if part.state is PartState.WAITING and found is None:
-                found = i
-        return found
-
-    @property
-    def under_way(self) -> tuple[PartState, ...]:
-        """The states of parts that may still hear of themselves."""
-        return IN_DOUBT if self.plan.reports == "none" else IN_FLIGHT
-
-    def any(self, *states: PartState) -> bool:
-        for part in self.parts:  # noqa: SIM110 - asked a dozen times per event; a generator costs thrice as much
-            if part.state in states:
-                return True
-        return False
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -166,11 +94,21 @@ class Stopped(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """The connector answered a submit."""
+    """A connector answered a submit."""
 
     step: int
     part: int
     answer: Answer
+    connector: str = ""  # which; "": the one that carries the step
+
+
+class Rerouted(NamedTuple):
+    """A connector takes nothing: what waits for it goes by one of these."""
+
+    step: int
+    connector: str
+    to: Container[str]
+    why: str
 
 
 class Reported(NamedTuple):
@@ -199,7 +137,7 @@ class Freed(NamedTuple):
     """The operator lets a message go that is held."""
 
 
-Event = Begin | Spared | Stopped | Answered | Reported | Timer | Orphaned | Delete | Freed
+Event = Begin | Spared | Stopped | Answered | Rerouted | Reported | Timer | Orphaned | Delete | Freed
 
 
 # ---- actions
@@ -281,10 +219,6 @@ def _put_rung(d: Delivery, index: int, rung: Rung) -> Delivery:
     return replace(d, rungs=(*d.rungs[:index], rung, *d.rungs[index + 1 :]))
 
 
-def _put_part(rung: Rung, index: int, part: Part) -> Rung:
-    return replace(rung, parts=(*rung.parts[:index], part, *rung.parts[index + 1 :]))
-
-
 # ---- the one decision
 
 
@@ -297,13 +231,16 @@ def advance(d: Delivery, event: Event, now: int) -> Decision:
             return _begin(d, lease_ms, now)
         case Spared(step, code, fault) if step == d.at and d.sparable(now):
             refused = replace(d.rungs[step].parts[0], state=PartState.FAILED, code=code, fault=fault)
-            return _change(d, step, 0, refused, now)
+            return _change(d, step, 0, d.rungs[step].put(0, refused), now)
         case Stopped(step) if step == d.at and d.due_at is not None and d.due_at <= now:
             return _stopped(d, now)
-        case Answered(step, part, answer) if _was_handed(d, step, part):
-            return _change(d, step, part, _answered(d, step, part, answer, now), now)
+        case Answered(step, part, answer, connector) if _was_handed(d, step, part):
+            return _change(d, step, part, _heard(d, step, part, answer, connector, now), now)
+        case Rerouted(step, connector, to) if step == d.at and d.due_at is not None and d.due_at <= now:
+            return _put_rung(d, step, failover.moved(d.rungs[step], connector, to, now)), ()
         case Reported(step, part, outcome, code, fault) if _was_handed(d, step, part):
-            return _change(d, step, part, _reported(d.rungs[step].parts[part], outcome, code, fault), now)
+            reported = _reported(d.rungs[step].parts[part], outcome, code, fault)
+            return _change(d, step, part, d.rungs[step].put(part, reported), now)
         case Timer():
             return _expire(d, now)
         case Orphaned():
@@ -344,23 +281,40 @@ def _begin(d: Delivery, lease_ms: int, now: int) -> Decision:
         return _open_rung(d, d.at, now), ()  # it was due before, and nobody had room
     index = rung.next
     assert index is not None, "due_at names a part"
-    rung = _put_part(replace(rung, handed_at=now), index, replace(rung.parts[index], state=PartState.SENDING))
+    sending = replace(rung.parts[index], state=PartState.SENDING)
+    rung = replace(rung, handed_at=now).put(index, sending)
     d = replace(_put_rung(d, d.at, rung), status=max(d.status, Status.SENDING), lease_at=now + lease_ms)
     return d, (Submit(d.at, index),)
 
 
 def _stopped(d: Delivery, now: int) -> Decision:
     """The step ends as if the upstream had said that it is blocked; the next one, when due, ends so, too."""
-    index = d.rungs[d.at].next
+    rung = d.rungs[d.at]
+    index = rung.next
     assert index is not None, "due_at names a part"
-    part = replace(d.rungs[d.at].parts[index], code=STOPPED, fault=Fault.BLOCKED)
-    return _change(d, d.at, index, _give_up(part, PartState.FAILED), now)
+    blocked = replace(rung.parts[index], code=STOPPED, fault=Fault.BLOCKED)
+    rung = replace(rung, parts=tuple(_stays(part, blocked) for part in rung.parts))
+    return _change(d, d.at, index, rung, now)
+
+
+def _heard(d: Delivery, step: int, index: int, answer: Answer, connector: str, now: int) -> Rung:
+    rung = d.rungs[step]
+    if connector and connector != rung.plan.connector:
+        return failover.heard_late(rung, index, answer, connector)
+    elsewhere = step == d.at and _again(d, rung, now)
+    turned = failover.turned(rung, index, answer, now) if elsewhere else None
+    return turned or rung.put(index, _answered(d, step, index, answer, now))
+
+
+def _again(d: Delivery, rung: Rung, now: int) -> bool:
+    """Whether there may be another try."""
+    return not d.status.final and now < rung.give_up_at and not rung.any(PartState.FAILED)
 
 
 def _answered(d: Delivery, step: int, index: int, answer: Answer, now: int) -> Part:
     rung = d.rungs[step]
     part = rung.parts[index]
-    again = not d.status.final and now < rung.give_up_at and not rung.any(PartState.FAILED)
+    again = _again(d, rung, now)
     match answer:
         case Taken(provider_id):
             return replace(part, state=max(part.state, PartState.TAKEN), taken=True, provider_id=provider_id)
@@ -381,15 +335,16 @@ def _answered(d: Delivery, step: int, index: int, answer: Answer, now: int) -> P
 
 
 def _wait(part: Part, rung: Rung, asked_s: float, now: int) -> Part:
-    """Wait 1, 2, 4 … 60 s for the next try, or longer where the upstream asks for it."""
-    pause_s = max(asked_s, min(60, 2 ** min(max(part.tries - 1, 0), 6)))
-    return replace(part, state=PartState.WAITING, due_at=min(now + int(1000 * pause_s), rung.give_up_at))
+    at = now + failover.pause_ms(part.tries, asked_s)
+    return replace(part, state=PartState.WAITING, due_at=min(at, rung.give_up_at))
 
 
 def _give_up(part: Part, state: PartState) -> Part:
     """No other try: it ends so; but a part whose earlier answer was lost may still be delivered."""
     return replace(part, state=PartState.UNKNOWN if part.repeated else state)
 
+
+# ---- receipts
 
 _SAYS = {
     Outcome.PROGRESS: PartState.TAKEN,
@@ -421,17 +376,25 @@ def _expire(d: Delivery, now: int) -> Decision:
     """End the parts whose time is over, on every rung that was begun, and see what follows."""
     actions: tuple[Action, ...] = ()
     for i in range(min(d.at + 1, len(d.rungs))):
+        d = _put_rung(d, i, _lost(d, i, now))
         parts = tuple(_expired(d, i, j, now) for j in range(len(d.rungs[i].parts)))
         d, done = _follow(_put_rung(d, i, _agreed(replace(d.rungs[i], parts=parts))), i, now)
         actions += done
     return d, actions
 
 
+def _lost(d: Delivery, step: int, now: int) -> Rung:
+    """The rung when nobody answers any more for the part that is being handed over."""
+    rung = d.rungs[step]
+    sending = next((i for i, part in enumerate(rung.parts) if part.state is PartState.SENDING), None)
+    if sending is None or now < d.lease_at:
+        return rung
+    return _heard(d, step, sending, Unknown("lost"), "", now)
+
+
 def _expired(d: Delivery, step: int, index: int, now: int) -> Part:
     rung = d.rungs[step]
     part = rung.parts[index]
-    if part.state is PartState.SENDING and now >= d.lease_at:  # nobody answers for it any more
-        part = _answered(d, step, index, Unknown("lost"), now)
     if part.state is PartState.WAITING and now >= rung.give_up_at:
         part = _give_up(part, PartState.EXPIRED)
     if part.state in rung.under_way and part.state is not PartState.SENDING and now >= rung.ends_at:
@@ -442,11 +405,11 @@ def _expired(d: Delivery, step: int, index: int, now: int) -> Part:
 # ---- what follows from a change on a rung
 
 
-def _change(d: Delivery, step: int, index: int, part: Part, now: int) -> Decision:
-    rung = d.rungs[step]
-    before = rung.parts[index]
-    d = _put_rung(d, step, _agreed(_put_part(rung, index, part)))
-    double = before.state < PartState.DELIVERED <= part.state and any(map(_left, d.rungs[step + 1 :]))
+def _change(d: Delivery, step: int, index: int, rung: Rung, now: int) -> Decision:
+    """The rung becomes this one, of which the part has changed."""
+    before, after = d.rungs[step].parts[index], rung.parts[index]
+    d = _put_rung(d, step, _agreed(rung))
+    double = before.state < PartState.DELIVERED <= after.state and any(map(_left, d.rungs[step + 1 :]))
     d, actions = _follow(d, step, now)
     return d, (*actions, DoubleDelivery()) if double else actions
 

@@ -180,6 +180,7 @@ BadUtf8 = _error("bad_utf8", "The text parameters must be valid UTF-8")
 BadEncoding = _error("bad_encoding", "The request is in the encoded dialect but a value is not valid base64")
 BadBody = _error("bad_body", "The request body is not what its Content-Type says")
 TooManyParameters = _error("too_many_parameters", "A request may carry at most 100 parameters")
+Loop = _error("loop", "This message has come through this gateway before, or through more than 8 gateways")
 TooManyRequests = _error("too_many_requests", "Too many requests, slow down")
 
 # Not protocol answers: the HTTP status tells, too

@@ -30,6 +30,12 @@ REPEATED = Counter(
     ["connector"],
     registry=REGISTRY,
 )
+REROUTED = Counter(
+    "hopwire_rerouted",
+    "Steps that another connector carries, by the connector that they have left.",
+    ["connector"],
+    registry=REGISTRY,
+)
 RECEIPTS = Counter("hopwire_receipts", "Receipts taken.", ["connector", "outcome"], registry=REGISTRY)
 DOUBLE_DELIVERIES = Counter(
     "hopwire_double_deliveries", "Messages that Viber delivered after the SMS had left.", registry=REGISTRY

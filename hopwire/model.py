@@ -203,6 +203,7 @@ class Other(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     writing: Writing | None = None
     reports: str = "all"
     part_cost: int = 0
+    not_before: int = 0  # it has asked for so much time
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -272,6 +273,7 @@ class Fault(StrEnum):
     CONTENT = "content"
     SENDER = "sender"
     CONFIGURATION = "configuration"  # ours: credentials, address not allowed, no credit upstream
+    ROUTE = "route"  # the upstream has no way to the number, or the way would lead in a circle
 
 
 class Taken(NamedTuple):
@@ -287,6 +289,7 @@ class Later(NamedTuple):
     code: str
     throttled: bool = False
     tries: int = 0  # after so many it is a final no; 0: as long as the lifetime lasts
+    unasked: bool = False  # our own word: the upstream was not asked, so that it has not refused
 
 
 class Never(NamedTuple):
@@ -294,6 +297,7 @@ class Never(NamedTuple):
 
     code: str
     fault: Fault
+    unasked: bool = False  # as in `Later`
 
 
 class Unknown(NamedTuple):
@@ -375,6 +379,10 @@ class ConnectorState(Noun, frozen=True, kw_only=True):
     receipts: int
     incoming: int
     receipt_ids: str  # what was learned of the spelling of ids in receipts; empty: nothing
+    error_rate: float | None = (
+        None  # of the answers of the last minute, as `pulse` counts; None: too few to say
+    )
+    latency_ms: int | None = None  # mean time to these answers
 
 
 class TraceOrder(Noun, frozen=True, kw_only=True):

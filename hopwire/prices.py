@@ -50,9 +50,9 @@ class PriceLists:
             return None if price is None else Charge(price)
         return self._resold(account, price, channel, type, digits)
 
-    def cost(self, connector: str, channel: str, type: str, digits: str) -> int:
-        """What a part to this number costs us over the connector; 0 where that is not known."""
-        return self._first((f"connector:{connector}",), channel, type, digits) or 0
+    def cost(self, connector: str, channel: str, type: str, digits: str) -> int | None:
+        """What a part to this number costs us over the connector; None where that is not known."""
+        return self._first((f"connector:{connector}",), channel, type, digits)
 
     def _resold(self, account: Account, price: int, channel: str, type: str, digits: str) -> Charge | None:
         wholesale = self._first(_lists(account.parent_id, account.parent_plan), channel, type, digits)

@@ -24,6 +24,7 @@ from hopwire.delivery import (
     Part,
     PartState,
     Reported,
+    Rerouted,
     Rung,
     Spared,
     Stopped,
@@ -70,6 +71,9 @@ class What(IntEnum):
     DELETED = 14  # detail: why, where nobody has asked for it
     HELD = 15  # until the operator decides; detail: why
     FREED = 16  # by the operator; detail: when it leaves, in milliseconds
+    REROUTED = (
+        17  # code: why, where no answer has told it before; detail: the connector that carried the step
+    )
 
 
 class Note(NamedTuple):
@@ -99,7 +103,7 @@ def notes(before: Delivery, event: Event, after: Delivery, actions: Sequence[Act
     """What is to be kept of an event that made `after` out of `before`, in its order."""
     if after == before or (actions and isinstance(actions[0], Submit)):
         return []  # a hand-over is told by the note of what came of it; until then by the delivery
-    noted = _noted(before, event, after)
+    noted = [*_noted(before, event, after), *_rerouted(before, event, after)]
     if actions and isinstance(actions[-1], DoubleDelivery):
         noted.append(Note(noted[-1].step, 0, What.LATE, after.status))
     if after.at != before.at:
@@ -126,7 +130,16 @@ def _noted(before: Delivery, event: Event, after: Delivery) -> list[Note]:
             return [Note(after.at, 0, What.FREED, after.status, "", str(after.due_at))]
         case Timer() if before.held_until:
             return [Note(after.at, 0, What.DELETED, after.status, "", "nobody has released it")]
+        case Rerouted():
+            return []
     return list(_timed(before, after))
+
+
+def _rerouted(before: Delivery, event: Event, after: Delivery) -> Iterator[Note]:
+    why = event.why if isinstance(event, Rerouted) else ""
+    for step, (old, new) in enumerate(zip(before.rungs, after.rungs, strict=True)):
+        if old.plan.connector != new.plan.connector:
+            yield Note(step, 0, What.REROUTED, after.status, why, old.plan.connector)
 
 
 def _ended(rung: Rung, part: int) -> int | None:
@@ -255,47 +268,62 @@ def _payment(story: Story, one: Payment, currency: str) -> Line:
 def _note_lines(story: Story, meaning: Meaning) -> Iterator[Line]:
     status = Status.PENDING
     tried: set[tuple[int, int]] = set()  # parts whose answer was lost, and which may have been taken
+    carriers = _carriers(story)
     for at, note in story.notes:
         rung = story.delivery.rungs[note.step]
         where = note.step, note.part
+        by = carriers[note.step][0]
         if note.handed_at is not None:
-            yield _handed(story, *where, note.handed_at, where in tried)
+            yield _handed(story, *where, by, note.handed_at, where in tried)
         tried |= {where} if note.what is What.UNKNOWN else set()
+        if note.what is What.REROUTED:
+            del carriers[note.step][0]
         yield Line(
             at,
             _step(story, note.step),
             _part(rung, note.part) if note.what < What.LAPSED else "",
-            _what(at, note, rung),
+            _what(at, note, rung, carriers[note.step][0]),
             "" if note.status is status else _word(note.status),
             "" if note.what is What.NEXT else note.code,
-            meaning(rung.plan.connector, note.code) if note.code and note.what < What.PROGRESS else "",
+            meaning(by, note.code) if note.code and note.what < What.PROGRESS else "",
         )
         status = note.status
     for step, rung in enumerate(story.delivery.rungs):
         for part, one in enumerate(rung.parts):
             if one.state is PartState.SENDING:
-                yield _handed(story, step, part, rung.handed_at or 0, one.repeated)
+                yield _handed(story, step, part, rung.plan.connector, rung.handed_at or 0, one.repeated)
 
 
-def _handed(story: Story, step: int, part: int, at: int, again: bool) -> Line:
-    rung = story.delivery.rungs[step]
-    what = f"handed over to {rung.plan.connector}" + (", perhaps again" if again else "")
-    return Line(at, _step(story, step), _part(rung, part), what, "", "", "")
+def _carriers(story: Story) -> list[list[str]]:
+    """For each step, the connectors that have carried it, in their order."""
+    carriers: list[list[str]] = [[] for _ in story.delivery.rungs]
+    for _, note in story.notes:
+        if note.what is What.REROUTED:
+            carriers[note.step].append(note.detail)
+    return [[*left, rung.plan.connector] for left, rung in zip(carriers, story.delivery.rungs, strict=True)]
+
+
+def _handed(story: Story, step: int, part: int, by: str, at: int, again: bool) -> Line:
+    what = f"handed over to {by}" + (", perhaps again" if again else "")
+    return Line(at, _step(story, step), _part(story.delivery.rungs[step], part), what, "", "", "")
 
 
 def _part(rung: Rung, part: int) -> str:
     return f"{part + 1}/{len(rung.parts)}" if len(rung.parts) > 1 else ""
 
 
-def _what(at: int, note: Note, rung: Rung) -> str:
-    """A note in words."""
+def _what(at: int, note: Note, rung: Rung, by: str) -> str:
+    """A note in words; after it this connector carries the step."""
     match note.what:
         case What.TAKEN:
             return f"taken as {note.detail}" if note.detail else "taken"
         case What.LATER:
-            return f"not now, again at {moment(int(note.detail))}" if note.detail else "not now, given up"
+            when = f", again at {moment(int(note.detail))}" if note.detail and int(note.detail) > at else ""
+            return f"not now{when}" if note.detail else "not now, given up"
         case What.FREED:
             return "released" + (f", to leave at {moment(int(note.detail))}" if int(note.detail) > at else "")
+        case What.REROUTED:
+            return f"goes by {by} instead"
         case What.NEXT:
             when = f" at {moment(int(note.detail))}" if int(note.detail) > at else ""
             return f"{note.code}: {rung.plan.channel} begins{when}"
@@ -351,7 +379,8 @@ def _expected(d: Delivery, rung: Rung) -> str:
     if rung.any(PartState.SENDING):
         return f"waits for the answer of {rung.plan.connector} until {moment(d.lease_at)}"
     if d.due_at is not None:
-        return f"leaves at {moment(d.due_at)}, when {rung.plan.connector} has room"
+        others = "".join(f", or {one.connector}" for one in rung.plan.others)
+        return f"leaves at {moment(d.due_at)}, when {rung.plan.connector}{others} has room"
     return f"waits for a receipt until {moment(rung.ends_at)}"
 
 

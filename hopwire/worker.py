@@ -9,20 +9,23 @@ Rule 3: a loop survives everything but its own end, and ends between two turns.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Container, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 
 from msgspec.structs import replace
 
-from hopwire import metrics
+from hopwire import choice, metrics
 from hopwire.channels import Channel
+from hopwire.choice import AWAY, Rank
 from hopwire.delivery import Answered
 from hopwire.errors import Unavailable
 from hopwire.model import Answer, ConnectorState, Handover, Incoming, Later, Receipt
+from hopwire.pulse import Pulse
 from hopwire.store import Change, Store
 from hopwire.store.batch import Batch
-from hopwire.store.connectors import ConnectorOrder, Connectors
+from hopwire.store.connectors import FRESH_MS, ConnectorOrder, Connectors, Told
 from hopwire.store.inbox import Inbox
 from hopwire.store.limits import forget as forget_counts
 from hopwire.store.memory import Memory
@@ -35,6 +38,8 @@ POLL_S = 0.25  # how late a retry, a schedule or a timer may be noticed
 MATCH_S = 1.0
 FORGET_S = 3600.0
 PAGE_PAUSE_S = 0.05
+STUCK_MS = 3_000  # for so long a connector takes nothing before what waits for it goes by others
+PAGES = 4  # of MOST messages, that are looked at in one turn for that
 MIND_S = 1.0  # how soon a connector is paused, resumed or traced when ordered
 TELL_MS = 10_000  # how often it is told how connectors stand, when nothing has changed
 FORGET_STATES_MS = 3_600_000
@@ -76,6 +81,9 @@ class Worker:
         self._submits: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._paused: set[str] = set()  # by the operator
+        self._pulses: dict[str, Pulse] = {}
+        self._taken: dict[str, int] = {}  # connector -> how many it had taken at the last look
+        self._stuck: dict[str, int] = {}  # connector that takes nothing -> since when
         self._told: dict[str, ConnectorState] = {}
         self._told_at = 0
 
@@ -83,6 +91,7 @@ class Worker:
         """Take over what this worker's last life left in the air, then begin."""
         self._channels = channels
         self._wake = {name: asyncio.Event() for name in channels}
+        self._pulses = {name: Pulse() for name in channels}
         lost = await self._store.recover(self._name, self._clock())
         if lost:
             log.warning("recover worker=%s submits_in_doubt=%d", self._name, lost)
@@ -122,9 +131,9 @@ class Worker:
         """What asks for the ids of messages that the connector has taken and that have not ended."""
         return partial(self._store.outstanding, connector)
 
-    def late(self, message_id: int, step: int, part: int, answer: Answer) -> None:
+    def late(self, connector: str, message_id: int, step: int, part: int, answer: Answer) -> None:
         """An upstream has answered a submit that had been given up."""
-        self._start_record((message_id, Answered(step, part, answer)))
+        self._start_record((message_id, Answered(step, part, answer, connector)))
 
     # ---- the loops
 
@@ -176,7 +185,7 @@ class Worker:
         await asyncio.sleep(0)  # let them write before others look for room
 
     def _give_back(self, handovers: Sequence[Handover]) -> None:
-        answer = Later(1.0, "no room", throttled=True)
+        answer = Later(1.0, "no room", throttled=True, unasked=True)
         for handover in handovers:
             self._start_record((handover.message_id, Answered(handover.step, handover.part, answer)))
 
@@ -184,10 +193,13 @@ class Worker:
         if handover.repeated:
             metrics.REPEATED.labels(channel.name).inc()
             log.warning("submit message=%d step=%d part=%d possible_duplicate", *handover_keys(handover))
+        began = time.monotonic()
         answer = await channel.submit(handover)
+        self._pulses[channel.name].note(answer, 1000 * (time.monotonic() - began), self._clock())
         metrics.SUBMITS.labels(channel.name, type(answer).__name__.lower()).inc()
         log.debug("submit message=%d step=%d part=%d answer=%r", *handover_keys(handover), answer)
-        await self._surely((handover.message_id, Answered(handover.step, handover.part, answer)))
+        answered = Answered(handover.step, handover.part, answer, channel.name)
+        await self._surely((handover.message_id, answered))
 
     async def _run_timers(self) -> None:
         if await self._store.run_timers(MOST, self._clock()) < MOST:
@@ -228,7 +240,46 @@ class Worker:
         if states != self._told or now >= self._told_at + TELL_MS:
             await self._connectors.report(self._name, states, now)
             self._told, self._told_at = states, now
+        await self._relieve(states, now)
         await _wait(self._stopping, MIND_S)
+
+    async def _relieve(self, states: Mapping[str, ConnectorState], now: int) -> None:
+        """What waits for connectors that take nothing, at whatever worker, goes by others that are well."""
+        self._watch(states, now)
+        stuck = [name for name, since in self._stuck.items() if now >= since + STUCK_MS]
+        if not stuck or len(states) == 1:
+            return
+        told = [(one.connector, one.state) for one in await self._others(now)]
+        told += [(name, state) for name, state in states.items() if name not in self._stuck]
+        well = {name for name, health in choice.best(told).items() if health.rank is Rank.WELL}
+        for name in stuck:
+            if name not in well:
+                await self._reroute(name, well, _why(states[name]), now)
+
+    def _watch(self, states: Mapping[str, ConnectorState], now: int) -> None:
+        """Learn which connectors take nothing: they are away, or have no room and take nothing meanwhile."""
+        for name, state in states.items():
+            taken, self._taken[name] = self._taken.get(name, 0), state.taken
+            has_room = state.taken > taken or self._channels[name].capacity > 0
+            if has_room and state.state not in AWAY:
+                self._stuck.pop(name, None)
+            else:
+                self._stuck.setdefault(name, now)
+
+    async def _others(self, now: int) -> list[Told]:
+        """What the other workers tell."""
+        told = await self._connectors.states(now - FRESH_MS)
+        return [one for one in told if one.worker != self._name]
+
+    async def _reroute(self, name: str, to: Container[str], why: str, now: int) -> None:
+        moved = 0
+        for _ in range(PAGES):
+            looked, more = await self._store.reroute(name, to, why, MOST, now)
+            moved += more
+            if looked < MOST:
+                break
+        if moved:
+            log.warning("reroute connector=%s why=%s messages=%d", name, why, moved)
 
     def _follow(self, orders: Mapping[str, ConnectorOrder]) -> None:
         for name, channel in self._channels.items():
@@ -245,7 +296,9 @@ class Worker:
         state = channel.state
         metrics.IN_FLIGHT.labels(channel.name).set(state.in_flight)
         metrics.RATE.labels(channel.name).set(-1 if state.rate is None else state.rate)
-        return replace(state, state="paused") if channel.name in self._paused else state
+        error_rate, latency_ms = self._pulses[channel.name].told(self._clock())
+        word = "paused" if channel.name in self._paused else state.state
+        return replace(state, state=word, error_rate=error_rate, latency_ms=latency_ms)
 
     # ---- recording
 
@@ -266,6 +319,11 @@ class Worker:
                 return await self._record(change)
             except Unavailable:
                 await asyncio.sleep(RETRY_S)
+
+
+def _why(state: ConnectorState) -> str:
+    """Why a connector takes nothing, in a word or two."""
+    return "no room" if state.state in ("up", "partly up") else state.state
 
 
 def handover_keys(handover: Handover) -> tuple[int, int, int]:

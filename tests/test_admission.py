@@ -3,12 +3,15 @@
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 from conftest import NOW, open_account, run_sql
 from msgspec.structs import replace
+from test_worker import STATE
 
 from hopwire import admission
 from hopwire.admission import Admission
+from hopwire.delivery import Delivery
 from hopwire.errors import (
     ApiError,
     ClientIdReused,
@@ -24,6 +27,7 @@ from hopwire.model import (
     Account,
     Limits,
     Price,
+    Route,
     SendRequest,
     SmsText,
     Status,
@@ -32,23 +36,33 @@ from hopwire.model import (
     ViberContent,
     ViberImage,
     ViberText,
+    Way,
 )
-from hopwire.routing import Carrier, Times, by_prefix
+from hopwire.routing import Carrier, Network, Times
 from hopwire.store import Store
+from hopwire.store.connectors import Connectors
 from hopwire.store.directory import NOBODY, Directory
 from hopwire.store.ledger import Ledger
 from hopwire.store.prices import PriceBook
+from hopwire.store.routes import Routes
+from hopwire.store.senders import SenderName, Senders
 from hopwire.store.templates import TemplateBook
 from hopwire.templates import Registered
 
-CARRIERS = by_prefix([("sms", "380", Carrier("smsc")), ("viber", "380", Carrier("viber"))])
+NETWORK = Network(
+    [
+        Route(channel="sms", prefix="380", ways=(Way(connector="smsc"),)),
+        Route(channel="viber", prefix="380", ways=(Way(connector="viber"),)),
+    ],
+    {name: Carrier(name) for name in ("smsc", "viber")},
+)
 TO = "380671234567"
 
 
 @pytest.fixture
 async def door(store: Store, directory: Directory) -> Admission:
     await PriceBook(directory.engine).put([Price("sms", "", 500), Price("viber", "", 300)])
-    made = Admission(store, directory, CARRIERS, Times(3600, 15, 15))
+    made = Admission(store, directory, NETWORK, Times(3600, 15, 15))
     await made.refresh()
     return made
 
@@ -126,6 +140,53 @@ async def test_a_new_price_counts_when_it_has_been_read(door: Admission, directo
     assert await door.spendable(account) == 10_000 - 900
 
 
+async def over(store: Store) -> list[str]:
+    """Over which connectors what is due goes."""
+    rows = await store.engine.read(lambda tx: tx.all("latest_deliveries", after=0, n=100))
+    return [msgspec.json.decode(row[3], type=Delivery).connector for row in reversed(rows)]
+
+
+async def test_a_route_of_the_database_counts_when_it_has_been_read(
+    store: Store, directory: Directory
+) -> None:
+    """It stands before one of the settings, and what workers tell of its connectors decides."""
+    network = NETWORK._replace(carriers={**NETWORK.carriers, "more": Carrier("more")})
+    await PriceBook(directory.engine).put([Price("sms", "", 500)])
+    door = Admission(store, directory, network, Times(3600, 15, 15))
+    account = await open_account(directory, 10_000)
+
+    async def send() -> None:
+        await door.refresh()
+        await door.admit(account, request(), NOW)
+
+    await send()
+    ways = (Way(connector="more"), Way(connector="gone"), Way(connector="smsc", priority=2))
+    routes = Routes(store.engine)
+    await routes.put([Route(channel="sms", prefix="380", ways=ways)])
+    await send()
+    told = {"more": replace(STATE, state="down"), "smsc": STATE}
+    await Connectors(store.engine).report("worker", told, admission.now_ms())
+    await send()
+    await Connectors(store.engine).report("worker", {"more": STATE, "smsc": STATE}, admission.now_ms())
+    await send()
+    await routes.remove("sms", "380")
+    await send()
+    assert await over(store) == ["smsc", "more", "smsc", "more", "smsc"]
+
+
+async def test_a_name_that_is_approved_elsewhere_alone_is_not_registered(
+    door: Admission, directory: Directory
+) -> None:
+    await directory.create_account("own", "", NOW, any_sender=False, credit_limit=10_000)
+    await Senders(directory.engine).put([SenderName(1, "Own", "sms", "more")])
+    await door.refresh()
+    (account,) = await directory.accounts()
+    assert await refused(door, account, request("Own")) is SenderNotRegistered
+    await Senders(directory.engine).put([SenderName(1, "Own", "sms", "smsc")])
+    await door.refresh()
+    await door.admit(account, request("Own"), NOW)
+
+
 async def test_the_generation_rises_with_the_directory_alone(door: Admission, directory: Directory) -> None:
     before = door.generation
     await door.refresh()
@@ -164,7 +225,7 @@ async def test_the_watch_survives_a_bug(
 ) -> None:
     monkeypatch.setattr(admission, "WATCH_S", 0.001)
     await PriceBook(directory.engine).put([Price("sms", "", 500)])
-    door = Admission(store, FailingOnce(directory.engine), CARRIERS, Times(3600, 15, 15))
+    door = Admission(store, FailingOnce(directory.engine), NETWORK, Times(3600, 15, 15))
     watch = asyncio.create_task(door.watch())
     async with asyncio.timeout(10):
         while price(door, TO) != 500:  # noqa: ASYNC110
@@ -300,7 +361,7 @@ async def test_a_picture_is_looked_at_before_anything_is_kept(
         asked.append(link)
         raise ImageUnreachable
 
-    door = Admission(store, directory, CARRIERS, Times(3600, 15, 15), check)
+    door = Admission(store, directory, NETWORK, Times(3600, 15, 15), check)
     await door.refresh()
     account = await open_account(directory, 300)
     sent = request(sms=None, viber_sender="Shop", viber=content)
@@ -331,7 +392,7 @@ async def test_price_answers_what_send_takes(
     await directory.create_account("plain", "", NOW, transactional=False)
     await directory.create_account("sub", "", NOW, parent_id=gold)
     await PriceBook(store.engine).put(LISTS)
-    door = Admission(store, directory, CARRIERS, Times(3600, 15, 15))
+    door = Admission(store, directory, NETWORK, Times(3600, 15, 15))
     await door.refresh()
     taken = {}
     for account in await directory.accounts():

@@ -23,7 +23,7 @@ from hopwire.model import Answer, Fault, Later, Never, Taken, Unknown
 TOKEN = "5379697806260881548"
 OK = b'{"status":0,"seq":17,"message_token":"' + TOKEN.encode() + b'"}'
 REFUSED = b'{"status":11,"seq":17}'
-PAUSED = Never("paused", Fault.CONFIGURATION)
+PAUSED = Never("paused", Fault.CONFIGURATION, unasked=True)
 NO_CONNECTION = Later(1.0, "no connection")
 REFUSAL = Never("11", Fault.CONFIGURATION)
 OUR_FAULTS = [code for code, (_, fault) in CODES.items() if fault is Fault.CONFIGURATION]
@@ -137,7 +137,7 @@ async def test_stopping_waits_for_the_answers_under_way(far: Far, viber: HttpCha
     stop = asyncio.create_task(viber.stop())
     await asyncio.sleep(0)
     assert viber.capacity == 0
-    assert await viber.submit(handover()) == Later(1.0, "stopped")
+    assert await viber.submit(handover()) == Later(1.0, "stopped", unasked=True)
     far.may_answer.set()
     await stop
     assert await submit == Taken(TOKEN)

@@ -417,7 +417,7 @@ async def test_while_the_account_is_refused_an_sms_waits_and_viber_goes_on(sente
         assert isinstance(first, Later)
         assert (first.after_s, first.throttled) == (60.0, True), "no try of the message's"
         assert await up.submit(handover(SmsText(text="Hi"))) == Later(60.0, "paused", throttled=True)
-        assert await up.submit(handover()) == Never("paused", Fault.CONFIGURATION)
+        assert await up.submit(handover()) == Never("paused", Fault.CONFIGURATION, unasked=True)
         assert (len(far.asked), up.state.state) == (1, "refused")
         assert up.state.last_error == first.code
 

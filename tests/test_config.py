@@ -46,6 +46,17 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     assert config.routes == (Route(prefix="380", channel="sms", connector="operator"),)
 
 
+def test_a_route_by_several_connectors_has_them_in_order() -> None:
+    """One without a priority has its place in the list."""
+    listed = ["a", {"connector": "b", "priority": 1, "weight": 3}, {"connector": "c", "hours": "08:00-20:00"}]
+    routes = [{"prefix": "UA", "channel": "sms", "connectors": listed, "least_cost": True}]
+    config = parse({"connectors": dict.fromkeys("abc", SMPP), "routes": routes})
+    ways = [("a", 1, 1, ""), ("b", 1, 3, ""), ("c", 3, 1, "08:00-20:00")]
+    found = config.routes[0].model
+    assert [(w.connector, w.priority, w.weight, w.hours) for w in found.ways] == ways
+    assert (found.prefix, found.channel, found.least_cost) == ("UA", "sms", True)
+
+
 def test_the_environment_goes_over_the_file(tmp_path: Path) -> None:
     file = write(tmp_path / "hopwire.toml", "http = { port = 9000, host = '::1' }")
     config = load(file, {"HOPWIRE__HTTP__PORT": "9001"})
@@ -170,7 +181,8 @@ def test_postgresql_takes_its_secret_from_the_environment() -> None:
         ),
         pytest.param(
             {"routes": [{"prefix": "+380", "channel": "sms", "connector": "a"}], "connectors": {"a": SMPP}},
-            "routes[0].prefix = '+380': must be up to 15 digits in quotes",
+            "routes[0].prefix = '+380': must be up to 15 digits, or two capital letters of ISO 3166,"
+            " in quotes",
             id="a prefix with a plus",
         ),
         pytest.param(
@@ -180,6 +192,43 @@ def test_postgresql_takes_its_secret_from_the_environment() -> None:
         ),
         pytest.param(
             {"routes": {}}, "routes: must be a list of tables, each begun by [[routes]]", id="a list"
+        ),
+        pytest.param(
+            {"routes": [{"channel": "sms"}], "connectors": {"a": SMPP}},
+            "routes[0].connector, routes[0].connectors: one of them must be given",
+            id="a route by nobody",
+        ),
+        pytest.param(
+            {"routes": [{"channel": "sms", "connectors": [7]}], "connectors": {"a": SMPP}},
+            "routes[0].connectors[0]: must be a table",
+            id="a connector that is none",
+        ),
+        pytest.param(
+            {"routes": [{"channel": "sms", "connectors": "a"}], "connectors": {"a": SMPP}},
+            "routes[0].connectors = 'a': must be a list of names and of tables",
+            id="no list of connectors",
+        ),
+        pytest.param(
+            {"routes": [{"channel": "sms", "connectors": ["a", "b"]}], "connectors": {"a": SMPP}},
+            "routes[0].connectors[1].connector = 'b': must be one of the connectors, a",
+            id="one of several leads nowhere",
+        ),
+        pytest.param(
+            {
+                "routes": [{"channel": "sms", "connectors": [{"connector": "a", "wait": 3}]}],
+                "connectors": {"a": SMPP},
+            },
+            "routes[0].connectors[0].wait: unknown setting; did you mean routes[0].connectors[0].weight?",
+            id="an unknown setting of one",
+        ),
+        pytest.param(
+            {
+                "routes": [{"channel": "sms", "connectors": [{"connector": "a", "hours": "always"}]}],
+                "connectors": {"a": SMPP},
+            },
+            "routes[0].connectors[0].hours = 'always': hours must be written like"
+            " `mon-fri 08:00-20:00 Europe/Kyiv` or `21:00-08:00`",
+            id="hours",
         ),
     ],
 )

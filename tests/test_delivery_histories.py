@@ -25,6 +25,7 @@ from hopwire.delivery import (
     PartState,
     Release,
     Reported,
+    Rerouted,
     Spared,
     Stopped,
     Submit,
@@ -33,7 +34,7 @@ from hopwire.delivery import (
     hold,
     plan_delivery,
 )
-from hopwire.model import Answer, Fault, Later, Never, Outcome, Status, Step, Taken, Unknown
+from hopwire.model import Answer, Fault, Later, Never, Other, Outcome, Status, Step, Taken, Unknown
 
 LEASE_MS = 30_000
 QUIET = "00:00-00:01 UTC"  # the first minute of a life, too
@@ -51,6 +52,7 @@ class Attempt:
     step: int
     part: int
     at: int
+    connector: str
     answer: Answer | None = None
 
     @property
@@ -73,7 +75,7 @@ class World:
     first_due: int
     now: int = 0
     attempts: list[Attempt] = field(default_factory=list)
-    refused: Counter[Where] = field(default_factory=Counter)  # "later" answers
+    refused: Counter[Where] = field(default_factory=Counter)  # "later" answers, and "no" that led elsewhere
     lost: Counter[Where] = field(default_factory=Counter)  # answers that nobody knows
     heard: set[Where] = field(default_factory=set)  # an upstream has said that it had it
     said_no: set[int] = field(default_factory=set)  # steps with a final no
@@ -120,9 +122,14 @@ class World:
         attempt.answer = attempt.answer or answer
         newest = [other for other in self.attempts if other.where == attempt.where][-1]
         if attempt is newest or isinstance(attempt.answer, Taken):
-            self.happen(Answered(attempt.step, attempt.part, attempt.answer))
+            self.happen(Answered(attempt.step, attempt.part, attempt.answer, attempt.connector))
 
     def report(self, attempt: Attempt, outcome: Outcome, fault: Fault) -> None:
+        """Where the connector carries the step no more, it is known to have taken the part."""
+        if attempt.connector != self.d.rungs[attempt.step].plan.connector:
+            self.answer(attempt, Taken("id"))
+            if not isinstance(attempt.answer, Taken):
+                return
         self.happen(Reported(attempt.step, attempt.part, outcome, outcome.name, fault))
 
     # ---- what must hold
@@ -139,6 +146,10 @@ class World:
                 self.lost[step, part] += 1
             case Answered(step, part, Taken()):
                 self.heard.add((step, part))
+            case Answered(step, part, Never()) if before.rungs[step].plan.others:
+                turned = self.d.rungs[step].parts[part].state is PartState.WAITING
+                self.refused[step, part] += turned
+                self.said_no |= set() if turned else {step}
             case Answered(step, _, Never()):
                 self.said_no.add(step)
             case Stopped(step) if self.d != before:
@@ -186,8 +197,16 @@ class World:
         parts = before.rungs[submit.step].parts
         assert all(part.state > PartState.SENDING for part in parts[: submit.part]), "out of order"
         assert all(part.state is not PartState.FAILED for part in parts), "a part of what cannot arrive whole"
+        connector = before.rungs[submit.step].plan.connector
         self._check_try((submit.step, submit.part))
-        self.attempts.append(Attempt(submit.step, submit.part, self.now))
+        self._check_way(submit, connector)
+        self.attempts.append(Attempt(submit.step, submit.part, self.now, connector))
+
+    def _check_way(self, submit: Submit, connector: str) -> None:
+        """All parts leave over one connector: it has had each of those that have left before."""
+        left = [one for one in self.attempts if one.step == submit.step and one.part != submit.part]
+        for part in {one.part for one in left if not isinstance(one.answer, NOT_TAKEN)}:
+            assert connector in {one.connector for one in left if one.part == part}
 
     def _check_try(self, where: Where) -> None:
         """I7: what may be a duplicate is where the connector says so, and flagged."""
@@ -195,7 +214,7 @@ class World:
         tries = sum(attempt.where == where for attempt in self.attempts)
         assert where not in self.heard, "sent again although it is known to be taken"
         if tries > self.refused[where]:
-            assert rung.plan.resend
+            assert rung.plan.resend or any(one.resend for one in rung.plan.others)
             assert tries <= self.refused[where] + self.lost[where]
             assert rung.parts[where[1]].repeated
 
@@ -248,6 +267,16 @@ class World:
 # ---- lives
 
 SECONDS = st.integers(1, 100)
+
+
+def others(names: str, *reports: str) -> st.SearchStrategy[tuple[Other, ...]]:
+    """Up to two other connectors."""
+    one = st.builds(
+        Other, connector=st.sampled_from(names), resend=st.booleans(), reports=st.sampled_from(reports)
+    )
+    return st.lists(one, max_size=2, unique_by=lambda one: one.connector).map(tuple)
+
+
 STEPS = {
     "viber": st.builds(
         Step,
@@ -261,6 +290,7 @@ STEPS = {
         quiet=st.sampled_from(["", "", QUIET]),
         resend=st.booleans(),
         redirect_blocked=st.booleans(),
+        others=others("w", "all"),
     ),
     "sms": st.builds(
         Step,
@@ -274,6 +304,7 @@ STEPS = {
         resend=st.booleans(),
         quiet=st.sampled_from(["", "", QUIET]),
         reports=st.sampled_from(["all", "first", "last"]),
+        others=others("tu", "all", "first", "last"),
     ),
     "sms without receipts": st.builds(
         Step,
@@ -285,6 +316,7 @@ STEPS = {
         lifetime_s=SECONDS,
         resend=st.booleans(),
         reports=st.just("none"),
+        others=others("tu", "all", "none"),
     ),
 }
 SMS = st.one_of(STEPS["sms"], STEPS["sms"], STEPS["sms without receipts"])
@@ -312,6 +344,7 @@ HAPPENINGS = {
     "report": st.tuples(st.just("report"), NUMBERS, st.sampled_from(Outcome), FAULTS),
     "spare": st.just(("spare",)),
     "orphan": st.just(("orphan",)),
+    "reroute": st.tuples(st.just("reroute"), st.frozensets(st.sampled_from("vwstu"))),
     "stop": st.just(("stop",)),
     "delete": st.just(("delete",)),
     "free": st.just(("free",)),
@@ -328,6 +361,7 @@ OFTEN = [
     "work",
     "spare",
     "orphan",
+    "reroute",
     "delete",
     "stop",
     "free",
@@ -355,6 +389,8 @@ def live(world: World, happening: tuple[object, ...]) -> None:
             world.report(attempts[-1 - n % len(attempts)], outcome, fault)
         case ("spare",):
             world.happen(Spared(world.d.at, "remembered", Fault.NO_ACCOUNT))
+        case ("reroute", frozenset() as to):
+            world.happen(Rerouted(world.d.at, world.d.connector, to, "down"))
         case ("orphan",):
             world.happen(Orphaned())
         case ("stop",):

@@ -9,17 +9,15 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "hopwire"
 FLOORS = [
     {"errors", "model", "metrics", "prefixes", "hours", "files", "privacy"},
-    {"vault", "prices"},
+    {"vault", "prices", "rung"},
     {"config"},
-    {"phone", "wap", "money", "delivery", "smpp", "translit", "templates", "images", "addresses"},
-    {
-        "sms",
-        "limits",
-        "access",
-    },  # the cores stand on one another, too: a plan counts parts, and a part may be a WAP push
+    {"phone", "wap", "money", "smpp", "translit", "templates", "images", "addresses", "via"}
+    | {"choice", "failover", "pulse"},
+    # the cores stand on one another, too: a plan counts parts, and a part may be a WAP push
+    {"sms", "delivery", "limits", "access"},
     {"routing", "inbox", "timeline"},
     {"store", "channels", "simulators", "logs", "fetch"},
-    {"admission", "worker", "webhooks", "credentials", "accounts"},
+    {"admission", "worker", "webhooks", "credentials", "accounts", "routes"},
     {"web", "cli"},
     {"app"},
 ]

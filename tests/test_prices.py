@@ -49,7 +49,7 @@ def test_which_price_counts(rows: list[Price], account: Account, now: int, charg
 def test_what_a_connector_costs_is_in_a_list_of_its_own() -> None:
     lists = PriceLists([OURS, Price("sms", "380", 300, list="connector:smsc")])
     assert lists.cost("smsc", "sms", "transactional", TO) == 300
-    assert lists.cost("other", "sms", "transactional", TO) == 0
+    assert lists.cost("other", "sms", "transactional", TO) is None
 
 
 def test_lists_know_until_when_they_are_right() -> None:

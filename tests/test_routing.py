@@ -3,10 +3,14 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from hopwire.choice import Health
 from hopwire.model import (
     Account,
+    Other,
     Price,
+    Route,
     SendRequest,
     SmsText,
     Step,
@@ -16,10 +20,22 @@ from hopwire.model import (
     ViberImage,
     ViberText,
     WapPush,
+    Way,
     Writing,
 )
 from hopwire.prices import PriceLists
-from hopwire.routing import Carrier, Tables, Times, by_prefix, parts, plan, price_of_part
+from hopwire.routing import (
+    FORESEEN_MS,
+    Carrier,
+    Road,
+    Tables,
+    Times,
+    parts,
+    plan,
+    price_of_part,
+    roads,
+    sms_parts,
+)
 from hopwire.templates import Registered, Templates
 
 ACCOUNT = Account(
@@ -48,14 +64,21 @@ def prices(*rows: tuple[str, str, int]) -> PriceLists:
 
 
 TIMES = Times(sms_lifetime_s=3600, sms_grace_s=10, viber_grace_s=20)
+ROUTES = [
+    Route(channel=channel, prefix=prefix, ways=(Way(connector=connector),))
+    for channel, prefix, connector in (
+        ("sms", "", "world"),
+        ("sms", "380", "smsc"),
+        ("viber", "380", "viber"),
+    )
+]
+CARRIERS = {
+    "world": Carrier("world"),
+    "smsc": Carrier("smsc", resend=True),
+    "viber": Carrier("viber"),
+}
 TABLES = Tables(
-    by_prefix(
-        [
-            ("sms", "", Carrier("world")),
-            ("sms", "380", Carrier("smsc", resend=True)),
-            ("viber", "380", Carrier("viber")),
-        ]
-    ),
+    roads(ROUTES, CARRIERS),
     prices(("sms", "380", 800), ("sms", "38050", 700), ("sms", "48", 0), ("viber", "", 400)),
 )
 TO = "380671234567"
@@ -141,8 +164,8 @@ def test_parts_are_those_of_the_route() -> None:
 
 def tables(writing: Writing, reports: str = "all") -> Tables:
     """Routes like TABLES, whose carrier to 380 writes so."""
-    carriers = [("sms", "", Carrier("world")), ("sms", "380", Carrier("smsc", False, writing, reports))]
-    return Tables(by_prefix(carriers), TABLES.prices)
+    carriers = {"world": Carrier("world"), "smsc": Carrier("smsc", False, writing, reports)}
+    return Tables(roads(ROUTES, carriers), TABLES.prices)
 
 
 @pytest.mark.parametrize(
@@ -161,6 +184,81 @@ def test_a_step_is_written_as_its_connector_wants(writing: Writing, parts: int, 
 def test_what_gets_no_receipt_is_paid_when_taken() -> None:
     (step,) = plan(request(sms="a"), ON_DELIVERY, tables(Writing(), "none"), TIMES)
     assert (step.reports, step.charge_on, step.writing) == ("none", "taken", None)
+
+
+# ---- several connectors
+
+SEVERAL = Route(
+    channel="sms", prefix="", ways=tuple(Way(connector=name, priority=i) for i, name in enumerate("abc", 1))
+)
+
+
+def by_several(**carriers: Carrier) -> Tables:
+    """A route over a, b and c, which write as they are told."""
+    plain = {name: Carrier(name) for name in "abc"}
+    costs = [Price("sms", "", 100, list="connector:a"), Price("sms", "", 50, list="connector:b")]
+    return Tables(roads([SEVERAL], plain | carriers), PriceLists([Price("sms", "", 800), *costs]))
+
+
+def test_a_step_has_the_others_behind_it() -> None:
+    tables = by_several(b=Carrier("b", resend=True, reports="last"))
+    (step,) = plan(request(sms="a" * 161), ACCOUNT, tables, TIMES)
+    others = (Other(connector="b", resend=True, reports="last", part_cost=50), Other(connector="c"))
+    assert step == sms_step(connector="a", parts=2, resend=False, part_cost=100, others=others)
+
+
+def test_they_stand_as_they_are_well() -> None:
+    tables = by_several()._replace(health={"a": Health("down"), "b": Health("throttled")})
+    (step,) = plan(request(sms="a"), ACCOUNT, tables, TIMES)
+    assert (step.connector, [one.connector for one in step.others]) == ("c", ["b", "a"])
+    assert parts(tables, TO, SmsText(text="a")) == 1
+    asked = replace(request(sms="a"), send_at=FORESEEN_MS)
+    assert [plan(asked, ACCOUNT, tables, TIMES, now)[0].connector for now in (0, -1)] == ["c", "a"]
+
+
+@pytest.mark.parametrize(
+    ("second", "account", "kept"),
+    [
+        pytest.param(Carrier("b", writing=Writing(long="udh16")), ACCOUNT, True, id="tied otherwise"),
+        pytest.param(Carrier("b", writing=Writing(alphabet="ucs2")), ACCOUNT, False, id="in more parts"),
+        pytest.param(Carrier("b", writing=Writing(long="payload")), ACCOUNT, False, id="handed over whole"),
+        pytest.param(Carrier("b", reports="none"), ACCOUNT, True, id="without receipts, charged when taken"),
+        pytest.param(Carrier("b", reports="none"), ON_DELIVERY, False, id="or on delivery"),
+    ],
+)
+def test_one_where_the_price_would_be_another_is_none_of_them(
+    second: Carrier, account: Account, kept: bool
+) -> None:
+    (step,) = plan(request(sms="a" * 161), account, by_several(b=second), TIMES)
+    assert ["b" in one.connector for one in step.others] == ([True, False] if kept else [False])
+
+
+def test_parts_are_those_of_the_plan() -> None:
+    tables = by_several(a=Carrier("a", writing=Writing(alphabet="ucs2")))
+    asked = request(sms="a" * 100)
+    steps = plan(asked, ACCOUNT, tables, TIMES)
+    assert (steps[0].connector, sms_parts(asked, steps, tables)) == ("a", 2)
+    assert sms_parts(asked, (), tables) == 2
+    assert sms_parts(request(viber="a"), (), tables) == 1
+
+
+def test_a_name_goes_where_it_may_be_used() -> None:
+    names = lambda channel: frozenset("bc")  # noqa: E731
+    (step,) = plan(request(sms="a"), ACCOUNT, by_several(), TIMES, 0, names)
+    assert (step.connector, [one.connector for one in step.others]) == ("b", ["c"])
+    assert plan(request(sms="a"), ACCOUNT, by_several(), TIMES, 0, lambda channel: frozenset()) == ()
+
+
+def test_a_connector_that_is_not_there_is_passed_over() -> None:
+    found = roads([SEVERAL, replace(SEVERAL, prefix="380")], {"b": Carrier("b"), "viber": Carrier("viber")})
+    assert [way.connector for _, road in found["sms"].items() for way in road.route.ways] == ["b", "b"]
+    assert roads([SEVERAL], {"a": Carrier("a", carries=frozenset({"viber"}))}) == {}
+
+
+def test_of_two_routes_for_the_same_the_last_one_counts() -> None:
+    other = replace(SEVERAL, ways=(Way(connector="c"),))
+    found = roads([SEVERAL, other], {name: Carrier(name) for name in "abc"})
+    assert found["sms"].longest(TO) == Road(other, {"c": Carrier("c")})
 
 
 # ---- templates

@@ -23,9 +23,9 @@ from hopwire.model import (
     Later,
     Limits,
     Never,
+    Other,
     Outcome,
     Receipt,
-    SmsText,
     Status,
     Step,
     Taken,
@@ -47,12 +47,15 @@ TABLES = (
     "holds", "notices",
 )  # fmt: skip
 
+SECOND = Other(connector="second", part_cost=7)
 PLANS: tuple[tuple[Step, ...], ...] = (
     (VIBER, SMS),
     (SMS,),
     (replace(SMS, parts=3),),
     (replace(SMS, parts=2, resend=True, charge_on="delivered"),),
     (replace(VIBER, redirect_blocked=False), replace(SMS, resend=True)),
+    (replace(SMS, others=(SECOND,)),),
+    (VIBER, replace(SMS, parts=2, resend=True, others=(replace(SECOND, resend=True),))),
     (),
 )
 IDS = ("a", "b", "c")  # few, so that they are used again
@@ -63,13 +66,14 @@ ANSWERS: tuple[Answer, ...] = (
     Later(1.0, "slow down", throttled=True),
     Never("no", Fault.RECIPIENT),
     Never("no", Fault.BLOCKED),
+    Never("no", Fault.CONFIGURATION),
     Never("no", Fault.NO_ACCOUNT),
     Unknown("lost"),
 )
 
 plans = st.sampled_from(PLANS)
 numbers = st.sampled_from(("380501112233", "380501112234", "380671112233"))
-connectors = st.sampled_from(("viber", "smsc"))
+connectors = st.sampled_from(("viber", "smsc", "second"))
 workers = st.sampled_from(("w1", "w2"))
 which = st.integers(0, 9)
 receipts = st.builds(
@@ -98,6 +102,7 @@ events = st.one_of(
     st.tuples(st.just("match"), st.integers(1, 5)),
     st.tuples(st.just("timers"), st.integers(1, 5)),
     st.tuples(st.just("recover"), workers),
+    st.tuples(st.just("reroute"), st.sampled_from(("smsc", "second")), st.integers(1, 3)),
     st.tuples(st.just("delete"), which),
     st.tuples(st.just("decide"), which, st.booleans()),
     st.tuples(st.just("wait"), st.sampled_from((1, 31, 600, 3700))),
@@ -113,7 +118,7 @@ class World:
         self._account = account
         self._now = NOW
         self._ids: list[int] = []
-        self._handed: list[Handover] = []
+        self._handed: list[tuple[str, Handover]] = []  # with the connector
         self._taken: list[Receipt] = []  # what an upstream that took something may say of it
         self._statuses: dict[int, Status] = {}
 
@@ -128,14 +133,15 @@ class World:
         self._ids += [answer.id for answer in answers if isinstance(answer, Accepted)]
 
     async def claim(self, connector: str, n: int, worker: str) -> None:
-        self._handed += await self._store.claim(connector, worker, n, LEASE_MS, self._now)
+        handed = await self._store.claim(connector, worker, n, LEASE_MS, self._now)
+        self._handed += [(connector, one) for one in handed]
 
     async def answer(self, answers: list[tuple[int, Answer]]) -> None:
         recent = self._handed[-10:]
-        asked = [(recent[n % len(recent)], answer) for n, answer in answers if recent]
-        await self._store.record([(h.message_id, Answered(h.step, h.part, a)) for h, a in asked], self._now)
-
-        self._taken += [_progress(h, a.provider_id) for h, a in asked if isinstance(a, Taken)]
+        asked = [(*recent[n % len(recent)], answer) for n, answer in answers if recent]
+        changes = [(h.message_id, Answered(h.step, h.part, a, by)) for by, h, a in asked]
+        await self._store.record(changes, self._now)
+        self._taken += [_progress(by, h, a.provider_id) for by, h, a in asked if isinstance(a, Taken)]
 
     async def confirm(self, n: int, outcome: Outcome) -> None:
         await self.report([replace(taken, outcome=outcome) for taken in self._taken[-1 - n :][:1]])
@@ -151,6 +157,9 @@ class World:
 
     async def recover(self, worker: str) -> None:
         await self._store.recover(worker, self._now)
+
+    async def reroute(self, connector: str, n: int) -> None:
+        await self._store.reroute(connector, {"smsc", "second"}, "down", n, self._now)
 
     async def delete(self, n: int) -> None:
         await self._store.delete(self._account.id, self._ids[-1 - n :][:1], self._now)
@@ -179,13 +188,14 @@ class World:
         await self._check_stories()
 
     async def _check_stories(self) -> None:
-        """What is told of a message fits what it is, and how often it was handed over."""
-        handed = Counter(h.message_id for h in self._handed)
+        """What is told of a message fits what it is, and how often it was handed over to whom."""
+        handed = Counter((h.message_id, f"handed over to {by}") for by, h in self._handed)
         for i in self._ids:
             story = await self._store.story(i)
             assert story is not None
             told = [line.what for line in lines(story, "UAH", lambda connector, code: "")]
-            assert sum(what.startswith("handed over") for what in told) == handed[i]
+            tries = Counter((i, what.partition(",")[0]) for what in told if what.startswith("handed over"))
+            assert tries == {key: n for key, n in handed.items() if key[0] == i}
             assert sum(what.startswith("charged") for what in told) <= 1
             noted = [note for _, note in story.notes]
             assert story.delivery.status is told_status(story)
@@ -219,9 +229,9 @@ def told_status(story: Story) -> Status:
     return max(noted[-1] if noted else Status.PENDING if rungs else Status.NO_ROUTE, Status(handed))
 
 
-def _progress(handover: Handover, provider_id: str) -> Receipt:
+def _progress(connector: str, handover: Handover, provider_id: str) -> Receipt:
     return Receipt(
-        connector="smsc" if isinstance(handover.content, SmsText) else "viber",
+        connector=connector,
         provider_id=provider_id,
         recipient=handover.recipient,
         outcome=Outcome.PROGRESS,

@@ -3,7 +3,8 @@
 Rule 1: what a request asks and what a reply means is the provider's file; here they are carried.
 Rule 2: nothing is followed and nothing taken from the environment: no redirects, no cookies, no proxies.
 Rule 3: a fault of ours pauses what it is about, and a provider that makes no sense is asked less; one message
-tries whether it is over, and the operator reads of it once. Viber goes on by the next step, an SMS waits.
+tries whether it is over, and the operator reads of it once. Viber goes on by the next step, an SMS waits, or
+either goes by another connector.
 """
 
 import asyncio
@@ -279,9 +280,9 @@ class HttpChannel:
         if isinstance(request, Never):
             return request
         if self._session is None:
-            return Later(1.0, "stopped")
+            return Later(1.0, "stopped", unasked=True)
         if self._spared(request.scope):
-            answer: Answer = Never("paused", Fault.CONFIGURATION)
+            answer: Answer = Never("paused", Fault.CONFIGURATION, unasked=True)
         else:
             answer = await self._counted(self._submit(request, dict(self._paused_until)))
         return self._put_off(answer) if isinstance(handover.content, SmsContent) else answer
@@ -337,7 +338,7 @@ class HttpChannel:
         return False
 
     def _put_off(self, answer: Answer) -> Answer:
-        """An SMS has no other way to go: it waits until the account is right, as it would for an SMSC."""
+        """An SMS waits until the account is right, as for an SMSC, if no other connector takes it."""
         if isinstance(answer, Never) and answer.fault is Fault.CONFIGURATION and self._refused:
             return Later(PAUSE_S, answer.code, throttled=True)
         return answer

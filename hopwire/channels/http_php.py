@@ -8,6 +8,8 @@ Rule 1: a redirect to SMS stays ours; the gateway is asked for one channel at a 
 Rule 2: there are no callbacks in this protocol and no key that makes a repeated request known: the gateway is
 asked what became of a message, and one in doubt is not sent again. A status that is pushed all the same, as
 the family's XML and JSON interfaces do, is understood.
+Rule 3: another Hopwire is told which gateways a message has come through; one that finds itself among them
+refuses it.
 """
 
 import re
@@ -17,6 +19,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
+from hopwire import via
 from hopwire.channels.http import Callback, Reply, Request, Said, http_answer, registered
 from hopwire.config import HttpPhpConnector
 from hopwire.errors import CATALOGUE
@@ -52,7 +55,8 @@ ERRORS: dict[str, Fault | str] = {  # by the name of the sentence in our catalog
     "unknown_command": Fault.CONFIGURATION,
     "not_enough_money": Fault.CONFIGURATION,
     "bad_recipient": Fault.NUMBER,
-    "destination_not_allowed": Fault.RECIPIENT,
+    "destination_not_allowed": Fault.ROUTE,
+    "loop": Fault.ROUTE,
     "recipient_opted_out": Fault.BLOCKED,
     "bad_sender": Fault.SENDER,
     "sender_not_registered": Fault.SENDER,
@@ -297,7 +301,8 @@ class HttpPhp:
 
     def request(self, handover: Handover) -> Request | Never:
         sender = registered(handover.sender, self._settings.senders)
-        return self._ask("send", parameters(handover, sender))._replace(scope=sender)
+        headers = FORM | via.written(handover.via, handover.installation)
+        return self._ask("send", parameters(handover, sender))._replace(scope=sender, headers=headers)
 
     def answer(self, reply: Reply) -> Answer:
         return answer(reply)

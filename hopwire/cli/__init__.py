@@ -25,6 +25,7 @@ from hopwire.cli import (
     number,
     operator,
     price,
+    route,
     run,
     secret,
     sender,
@@ -52,6 +53,7 @@ app.add_typer(inbox.message, name="message")
 app.add_typer(hold.commands, name="hold")
 app.add_typer(notice.commands, name="notice")
 app.add_typer(number.commands, name="number")
+app.add_typer(route.commands, name="route")
 app.add_typer(inbox.stoplist, name="stoplist")
 app.add_typer(secret.commands, name="secret")
 app.add_typer(sms.commands, name="sms")

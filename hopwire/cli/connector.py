@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 commands = new_commands("Connectors: the upstream accounts that carry messages.")
 
-FRESH_MS = 30_000  # what a worker told longer ago is not believed any more
 NOBODY = "no worker"  # state of a connector that none tells of
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The connector, as the settings name it.")]
@@ -91,7 +90,7 @@ def _cell(value: object) -> str:
 
 def _standing(settings: "Config") -> Standing:
     from hopwire.admission import now_ms
-    from hopwire.store.connectors import Connectors
+    from hopwire.store.connectors import FRESH_MS, Connectors
 
     async def work(store: "Store") -> Standing:
         connectors = Connectors(store.engine, actor())
@@ -131,7 +130,7 @@ def _told_row(report: "Told") -> dict[str, object]:
 
 @commands.command()
 def pause(name: Name, config: ConfigFile = None, as_json: AsJson = False) -> None:
-    """Hand nothing over to the connector until it is resumed; its messages wait."""
+    """Hand nothing over to the connector until it is resumed; messages wait, or go by another one."""
     _pause(read_config(config), name, True)
     emit({"connector": name, "paused": True}, as_json)
 

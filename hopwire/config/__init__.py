@@ -15,7 +15,7 @@ from hopwire.config.gms import GmsConnector
 from hopwire.config.http import HttpConnector, ViberConnector
 from hopwire.config.http_php import HttpPhpConnector
 from hopwire.config.infobip import InfobipConnector
-from hopwire.config.reading import load, parse, read_tree, vault_of
+from hopwire.config.reading import load, parse, parse_routes, read_tree, vault_of
 from hopwire.config.sections import (
     Config,
     Demo,
@@ -62,6 +62,7 @@ __all__ = [
     "example",
     "load",
     "parse",
+    "parse_routes",
     "read_tree",
     "required_secrets",
     "secret_names",

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from hopwire import model
 from hopwire.config.connectors import Connector
 from hopwire.config.fields import Grace, Port, Processes, Seconds, Secret, Section, Text, about
 from hopwire.vault import Vault
@@ -143,17 +144,66 @@ class Log(Section, frozen=True, kw_only=True):
     ] = "auto"
 
 
+class Way(Section, frozen=True, kw_only=True):
+    """A connector of a route."""
+
+    connector: Annotated[Text, about("NAME of the connector.", "operator")]
+    priority: Annotated[
+        int,
+        Meta(ge=0, le=1000),
+        about("Lower ones are tried first. 0: its place in the list."),
+    ] = 0
+    weight: Annotated[
+        int,
+        Meta(ge=0, le=1000),
+        about("Its share of the numbers among those of the same priority; 0: when the others cannot."),
+    ] = 1
+    hours: Annotated[
+        str,
+        about("When alone it carries anything: `mon-fri 08:00-20:00 Europe/Kyiv`. Empty: always."),
+    ] = ""
+
+
 class Route(Section, frozen=True, kw_only=True):
     prefix: Annotated[
         str,
-        Meta(pattern=r"^[0-9]{0,15}\Z"),
+        Meta(pattern=r"^([0-9]{0,15}|[A-Z]{2})\Z"),
         about(
-            "First digits of the numbers it is for, such as 380; the longest match wins.",
-            allowed="up to 15 digits in quotes",
+            "First digits of the numbers it is for, such as 380, or their country, such as UA; the longest"
+            " match wins, and a country stands between three digits and four.",
+            allowed="up to 15 digits, or two capital letters of ISO 3166, in quotes",
         ),
     ] = ""
     channel: Annotated[Literal["viber", "sms"], about("What the route carries.", "sms")]
-    connector: Annotated[Text, about("NAME of the connector that carries it.", "operator")]
+    connector: Annotated[str, about("NAME of the connector that carries it, if it is one.", "operator")] = ""
+    connectors: Annotated[
+        tuple[Way, ...],
+        about(
+            "Several of them, in the order in which they are tried: each a name, or a table of `connector`,"
+            " `priority`, `weight` and `hours`. See [routes](routes.md).",
+            allowed="a list of names and of tables",
+        ),
+    ] = ()
+    least_cost: Annotated[
+        bool, about("Whether of the same priority the one that costs us least is tried first.")
+    ] = False
+
+    @property
+    def ways(self) -> tuple[model.Way, ...]:
+        """Its connectors, each with its priority."""
+        listed = self.connectors or (Way(connector=self.connector),)
+        return tuple(
+            model.Way(
+                connector=one.connector, priority=one.priority or place, weight=one.weight, hours=one.hours
+            )
+            for place, one in enumerate(listed, 1)
+        )
+
+    @property
+    def model(self) -> model.Route:
+        return model.Route(
+            channel=self.channel, prefix=self.prefix, ways=self.ways, least_cost=self.least_cost
+        )
 
 
 class Config(Section, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ Rule 3: rows are waited for in one order: deliveries by id, remembered numbers, 
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from itertools import compress, islice
 
 from hopwire import delivery as life
@@ -49,7 +49,7 @@ from hopwire.store.rows import (
     taken_ids,
     unmatched_receipt,
 )
-from hopwire.timeline import Story, notes
+from hopwire.timeline import Story, What, notes
 
 __all__ = [
     "RECEIPTS_KEPT_MS",
@@ -78,6 +78,7 @@ class Store:
         self._ids = iter(range(0))
         self._ids_until = 0  # when what is left of the block is too old
         self._looked_at = (0, 0)  # the receipt (received_at, id) up to which `match_receipts` has looked
+        self._moved: dict[str, tuple[int, int]] = {}  # connector -> (due_at, id) that `reroute` has seen
         self._asked: dict[str, int] = {}  # connector -> the message up to which `outstanding` has told
         self._installation = ""
         self._listener: asyncio.Task[None] | None = None
@@ -182,6 +183,27 @@ class Store:
             return len(kept)
 
         return await self.engine.write(work)
+
+    async def reroute(
+        self, connector: str, to: Container[str], why: str, n: int, now: int
+    ) -> tuple[int, int]:
+        """Let what is due on the connector go by one of these where it may: how many it looked at, and moved.
+
+        It looks at `n` at most; each call goes on after the last one, and behind the last it begins anew.
+        """
+        at, last = self._moved.get(connector, (0, 0))
+
+        def work(tx: Tx) -> tuple[list[Kept], int]:
+            found = kept_by_id(tx.all("waiting_for", connector=connector, now=now, at=at, last=last, n=n))
+            kept = {i: one._replace(worker="") for i, one in found.items()}  # nothing of these has left
+            events = [(i, life.Rerouted(one.delivery.at, connector, to, why)) for i, one in kept.items()]
+            self._apply(tx, kept, events, now)
+            return list(found.values()), sum(one.delivery.connector != connector for one in kept.values())
+
+        found, moved = await self.engine.write(work)
+        end = found[-1] if len(found) == n else None
+        self._moved[connector] = (end.delivery.due_at or 0, end.id) if end else (0, 0)
+        return len(found), moved
 
     async def recover(self, worker: str, now: int) -> int:
         """What this worker was handing over when it died is lost on the wire, nobody knows whether taken."""
@@ -323,6 +345,11 @@ class Store:
         count, oldest = (await self.engine.read(lambda tx: tx.all("unfinished", now=now)))[0]
         return count, now - oldest if oldest is not None else 0
 
+    async def installation(self) -> str:
+        """By which name other gateways know this database."""
+        name: str = (await self.engine.read(lambda tx: tx.all("installation")))[0][0]
+        return name
+
     async def probe(self) -> None:
         """Raises Unavailable when nothing could be kept now: locked, full, gone."""
         await self.engine.write(lambda tx: tx.run("probe"))
@@ -342,7 +369,11 @@ class Store:
             one = kept[i]
             d, todo = advance(one.delivery, event, now)
             handles += _handle(one, event)
-            events += [event_row(i, now, note) for note in notes(one.delivery, event, d, todo)]
+            noted = notes(one.delivery, event, d, todo)
+            events += [event_row(i, now, note) for note in noted]
+            for told in noted:
+                if told.what is What.REROUTED:
+                    metrics.REROUTED.labels(told.detail).inc()
             if (absent := memory.lesson(one, event)) is not None:
                 lessons[one.recipient] = absent
             status_at = one.status_at if d.status == one.delivery.status else now
@@ -387,10 +418,11 @@ def _load(tx: Tx, ids: Iterable[int]) -> dict[int, Kept]:
 def _handle(one: Kept, event: life.Event) -> list[Row]:
     """The row by which receipts of a part that was taken will find it, unless it has that row."""
     match event:
-        case life.Answered(step, part, Taken(provider_id)) if provider_id:
+        case life.Answered(step, part, Taken(provider_id), connector) if provider_id:
             rung = one.delivery.rungs[step]
-            known = rung.parts[part].provider_id == provider_id
-            return [] if known else [(plain_id(provider_id), rung.plan.connector, one.id, step, part)]
+            by = connector or rung.plan.connector
+            known = rung.parts[part].provider_id == provider_id and by == rung.plan.connector
+            return [] if known else [(plain_id(provider_id), by, one.id, step, part)]
         case _:
             return []
 

@@ -10,6 +10,8 @@ from hopwire.model import ConnectorState, TraceOrder
 from hopwire.store.audit import Audited
 from hopwire.store.engine import Tx
 
+FRESH_MS = 30_000  # what a worker told longer ago is not believed any more
+
 
 class ConnectorOrder(NamedTuple):
     """What the operator wants of a connector."""

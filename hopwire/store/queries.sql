@@ -106,6 +106,11 @@ SELECT id, account_id, recipient, status_at, worker, state FROM deliveries
  WHERE connector = :connector AND due_at <= :now AND (worker IN ('', :worker) OR status_at <= :now - 30000)
  ORDER BY due_at, id LIMIT :n {skip_locked}
 
+-- name: waiting_for
+SELECT id, account_id, recipient, status_at, worker, state FROM deliveries
+ WHERE connector = :connector AND due_at <= :now AND (due_at, id) > (:at, :last)
+ ORDER BY due_at, id LIMIT :n {skip_locked}
+
 -- name: load_messages
 SELECT id, transactional, sms_sender, sms, viber_sender, viber, via FROM messages WHERE id {in ids}
 
@@ -422,6 +427,16 @@ DELETE FROM tariffs WHERE list = :list AND channel = :channel AND type = :type A
 -- name: tariffs
 SELECT list, channel, type, prefix, valid_from, price FROM tariffs
  ORDER BY list, channel, type, prefix, valid_from
+
+-- name: routes
+SELECT channel, prefix, route FROM routes ORDER BY channel, prefix
+
+-- name: put_route
+INSERT INTO routes (channel, prefix, route) VALUES (:channel, :prefix, :route)
+ON CONFLICT (channel, prefix) DO UPDATE SET route = excluded.route
+
+-- name: remove_route
+DELETE FROM routes WHERE channel = :channel AND prefix = :prefix
 
 -- name: hold_audit
 SELECT value FROM counters WHERE name = 'audit' {for_update}

@@ -108,13 +108,13 @@ def before_answer(tx: Tx, kept: Mapping[int, Kept], changes: Iterable[Change]) -
 
 def _told(kept: Mapping[int, Kept], changes: Iterable[Change]) -> dict[Key, Place]:
     """The places of the provider's ids that these answers tell."""
-    return {
-        (kept[i].delivery.rungs[event.step].plan.connector, plain_id(event.answer.provider_id)): Place(
-            i, event.step, event.part
-        )
-        for i, event in changes
-        if isinstance(event, life.Answered) and isinstance(event.answer, Taken) and event.answer.provider_id
-    }
+    told: dict[Key, Place] = {}
+    for i, event in changes:
+        match event:
+            case life.Answered(step, part, Taken(provider_id), connector) if provider_id:
+                by = connector or kept[i].delivery.rungs[step].plan.connector
+                told[by, plain_id(provider_id)] = Place(i, step, part)
+    return told
 
 
 def note(tx: Tx, pairs: Sequence[tuple[KeptReceipt, Place]]) -> list[Change]:
@@ -138,7 +138,8 @@ def attribute(
         place = one.place if one else known.get(_key(r))
         if place is None and (place := _oldest_lost(in_doubt, r, meant)) is not None:
             meant.add(place)
-            learned.append((place.message_id, life.Answered(place.step, place.part, Taken(r.provider_id))))
+            answer = life.Answered(place.step, place.part, Taken(r.provider_id), r.connector)
+            learned.append((place.message_id, answer))
             if r.provider_id:
                 known[_key(r)] = place
         if place is not None:
@@ -153,10 +154,19 @@ def _oldest_lost(in_doubt: Sequence[Kept], receipt: KeptReceipt, meant: set[Plac
         for one in in_doubt
         if one.recipient == receipt.recipient
         for i, rung in enumerate(one.delivery.rungs)
-        if rung.plan.connector == receipt.connector and _begun_at(rung) <= receipt.received_at
+        if _begun_at(rung) <= receipt.received_at
         for j, part in enumerate(rung.parts)
-        if part.nameless and (place := Place(one.id, i, j)) not in meant
+        if part.nameless
+        and _has_had(rung, part, receipt.connector)
+        and (place := Place(one.id, i, j)) not in meant
     ]
     if not parts or any(state is life.PartState.SENDING for *_, state in parts):
         return None
     return min(parts)[1]
+
+
+def _has_had(rung: life.Rung, part: life.Part, connector: str) -> bool:
+    """Whether the part was handed over to this connector, or may have been before another one got it."""
+    return rung.plan.connector == connector or (
+        part.repeated and any(one.connector == connector for one in rung.plan.others)
+    )

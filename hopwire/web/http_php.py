@@ -12,7 +12,9 @@ from functools import lru_cache
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from hopwire import access, metrics, money
+from msgspec.structs import replace
+
+from hopwire import access, metrics, money, via
 from hopwire.admission import Admission, now_ms
 from hopwire.config import Sms
 from hopwire.credentials import Credentials, From
@@ -35,6 +37,7 @@ from hopwire.web.wire import WHOLE_REPLY
 
 log = logging.getLogger(__name__)
 
+VIA = via.HEADER.encode()
 MAX_BODY = 65_536
 MAX_DISCARDED = 1_048_576  # of a body that is too large, so that its sender gets to reading why
 
@@ -50,9 +53,15 @@ class DisconnectedError(Exception):
 
 class HttpPhp:
     def __init__(
-        self, admission: Admission, credentials: Credentials, limits: Sms, proxies: tuple[str, ...] = ()
+        self,
+        admission: Admission,
+        credentials: Credentials,
+        limits: Sms,
+        proxies: tuple[str, ...] = (),
+        installation: str = "",
     ) -> None:
         self._admission = admission
+        self._installation = installation
         self._credentials = credentials
         self._limits = limits
         self._proxies = proxies
@@ -78,6 +87,8 @@ class HttpPhp:
                 body,
                 headers.get(b"idempotency-key", b""),
             )
+            if hops := headers.get(VIA):
+                call = call._replace(via=hops.decode("latin-1"))
             dialect, command = call.dialect, call.command or "unknown"
             origin = From(client_address(scope, self._proxies), call.in_url)
             reply = _reply(call.dialect, await self._answer(call, origin))
@@ -110,6 +121,8 @@ class HttpPhp:
     async def _send(self, call: Call, caller: Caller) -> Answer:
         account, now = caller.account, now_ms()
         message = request.send_request(call, account, now, self._limits.max_parts, self._admission.parts)
+        if call.via:
+            message = replace(message, via=via.read(call.via, self._installation))
         client_key = request.client_key(call)
         key_id = caller.key.id if caller.key else 0
         message_id, parts = await self._admission.admit(account, message, now, key_id, client_key)

@@ -72,6 +72,7 @@ class Call(NamedTuple):
     fields: Fields  # decoded from the dialect; looking at a value that cannot be raises `BadEncoding`
     idempotency_key: bytes = b""  # the header's value
     in_url: bool = False  # the key stood in the URL
+    via: str = ""  # the header that tells through which gateways it has come
 
 
 class _Encoded(Fields):

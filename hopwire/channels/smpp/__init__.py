@@ -173,7 +173,7 @@ class SmppChannel:
         """Hand over one part; raises nothing. Without capacity the answer is `Later` at once."""
         link = await self._link_for(handover)
         if link is None:
-            return Later(1, "no capacity", throttled=True)
+            return Later(1, "no capacity", throttled=True, unasked=True)
         try:
             pdu = dialect.submit_sm(handover, self._settings, time.time())
             future = link.submit(pdu, handover)
