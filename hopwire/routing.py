@@ -31,6 +31,7 @@ from hopwire.prefixes import Prefixes
 from hopwire.prices import PROMOTIONAL, TRANSACTIONAL, Charge, PriceLists
 from hopwire.templates import Templates
 
+PLAIN = Writing()
 FORESEEN_MS = 60_000  # what leaves later than this does not ask how connectors stand now
 
 
@@ -39,7 +40,7 @@ class Carrier(NamedTuple):
 
     connector: str
     resend: bool = False  # after a lost answer
-    writing: Writing = Writing()  # of short messages
+    writing: Writing = PLAIN  # of short messages
     reports: str = "all"  # as Step has it
     carries: frozenset[str] = frozenset(("sms", "viber"))
 
@@ -49,6 +50,7 @@ class Road(NamedTuple):
 
     route: Route
     carriers: Mapping[str, Carrier]
+    alone: tuple[Carrier, ...] = ()  # where there is nothing to choose
 
 
 NOWHERE: Prefixes[Road] = Prefixes()
@@ -102,7 +104,9 @@ def _road(route: Route, carriers: Mapping[str, Carrier]) -> Road:
         for way in route.ways
         if way.connector in carriers and route.channel in carriers[way.connector].carries
     )
-    return Road(replace(route, ways=ways), {way.connector: carriers[way.connector] for way in ways})
+    found = {way.connector: carriers[way.connector] for way in ways}
+    alone = tuple(found.values()) if len(ways) == 1 and not ways[0].hours else ()
+    return Road(replace(route, ways=ways), found, alone)
 
 
 def road(tables: Tables, channel: str, digits: str, country: str = "") -> Road | None:
@@ -131,11 +135,10 @@ def places(
 
 def candidates(
     tables: Tables, road: Road, type: str, digits: str, now: int, allowed: frozenset[str] | None = None
-) -> list[Carrier]:
+) -> Sequence[Carrier]:
     """The connectors that may carry it, in the order in which they are tried."""
-    ways = road.route.ways
-    if len(ways) == 1 and not ways[0].hours and allowed is None:
-        return list(road.carriers.values())
+    if road.alone and allowed is None:
+        return road.alone
     found = places(tables, road, type, digits, now, allowed)
     return [road.carriers[one.way.connector] for one in found if one.usable]
 
@@ -178,7 +181,7 @@ def sms_parts(request: SendRequest, steps: Iterable[Step], tables: Tables, now: 
         return 1
     for step in steps:
         if step.channel == "sms":
-            return sms.count(request.sms, step.writing or Writing())
+            return sms.count(request.sms, step.writing or PLAIN)
     return parts(tables, request.recipient, request.sms, request.country, now)
 
 
@@ -191,7 +194,7 @@ def writing(tables: Tables, digits: str, country: str = "", now: int = 0) -> Wri
     """How short messages to this number are written; the default where there is no route."""
     found = road(tables, "sms", digits, country)
     by = candidates(tables, found, "", digits, now) if found else ()
-    return by[0].writing if by else Writing()
+    return by[0].writing if by else PLAIN
 
 
 def _handovers(content: SmsContent, count: int, writing: Writing) -> int:
@@ -210,11 +213,12 @@ class _Asked(NamedTuple):
     at: int
     names: Names
 
-    def candidates(self, channel: str, type: str) -> list[Carrier]:
+    def candidates(self, channel: str, type: str) -> Sequence[Carrier]:
         digits = self.request.recipient
         found = road(self.tables, channel, digits, self.request.country)
-        allowed = self.names(channel)
-        return candidates(self.tables, found, type, digits, self.at, allowed) if found else []
+        if found is None:
+            return ()
+        return candidates(self.tables, found, type, digits, self.at, self.names(channel))
 
     def cost(self, by: Carrier, channel: str, type: str) -> int:
         """What a part costs us; 0 where that is not known."""
@@ -222,16 +226,16 @@ class _Asked(NamedTuple):
 
 
 def _viber_step(asked: _Asked) -> Step | None:
-    request, account, tables, times, *_ = asked
+    request = asked.request
     if request.viber is None:
         return None
-    template = _template(request, tables)
+    template = _template(request, asked.tables)
     type = viber_type(template)
-    charge = viber_charge(tables, account, template, request.recipient)
-    found = asked.candidates("viber", type) if charge else []
+    charge = viber_charge(asked.tables, asked.account, template, request.recipient)
+    found = asked.candidates("viber", type) if charge else ()
     if charge is None or not found:
         return None
-    first, *others = found
+    first = found[0]
     return Step(
         channel="viber",
         connector=first.connector,
@@ -239,13 +243,13 @@ def _viber_step(asked: _Asked) -> Step | None:
         part_price=charge.price,
         charge_on="delivered",
         lifetime_s=request.viber_lifetime_s,
-        grace_s=times.viber_grace_s,
+        grace_s=asked.times.viber_grace_s,
         resend=first.resend,
-        redirect_blocked=account.transactional,
+        redirect_blocked=asked.account.transactional,
         template=template,
         part_cost=asked.cost(first, "viber", type),
         part_commission=charge.commission,
-        others=tuple(_other(one, asked.cost(one, "viber", type)) for one in others),
+        others=tuple([_other(one, asked.cost(one, "viber", type)) for one in found[1:]]),
     )
 
 
@@ -270,15 +274,15 @@ def _shape(content: SmsContent, by: Carrier, account: Account) -> _Shape:
 
 
 def _sms_step(asked: _Asked) -> Step | None:
-    request, account, tables, times, *_ = asked
+    request, account = asked.request, asked.account
     if request.sms is None:
         return None
     type = sms_type(account)
-    charge = tables.prices.charge(account, "sms", type, request.recipient)
-    found = asked.candidates("sms", type) if charge else []
+    charge = asked.tables.prices.charge(account, "sms", type, request.recipient)
+    found = asked.candidates("sms", type) if charge else ()
     if charge is None or not found:
         return None
-    first, *others = found
+    first = found[0]
     shape = _shape(request.sms, first, account)
     each = shape.parts // shape.handovers
     return Step(
@@ -287,17 +291,19 @@ def _sms_step(asked: _Asked) -> Step | None:
         parts=shape.handovers,
         part_price=charge.price * each,
         charge_on=shape.charge_on,
-        lifetime_s=times.sms_lifetime_s,
-        grace_s=times.sms_grace_s,
+        lifetime_s=asked.times.sms_lifetime_s,
+        grace_s=asked.times.sms_grace_s,
         resend=first.resend,
         writing=_unusual(first.writing),
         reports=first.reports,
         part_cost=asked.cost(first, "sms", type) * each,
         part_commission=charge.commission * each,
         others=tuple(
-            _other(one, asked.cost(one, "sms", type) * each)
-            for one in others
-            if _shape(request.sms, one, account) == shape
+            [
+                _other(one, asked.cost(one, "sms", type) * each)
+                for one in found[1:]
+                if _shape(request.sms, one, account) == shape
+            ]
         ),
     )
 
@@ -314,4 +320,4 @@ def _other(by: Carrier, part_cost: int) -> Other:
 
 def _unusual(writing: Writing) -> Writing | None:
     """None is the default: it need not be kept with every message."""
-    return None if writing == Writing() else writing
+    return None if writing == PLAIN else writing

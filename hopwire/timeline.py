@@ -71,9 +71,7 @@ class What(IntEnum):
     DELETED = 14  # detail: why, where nobody has asked for it
     HELD = 15  # until the operator decides; detail: why
     FREED = 16  # by the operator; detail: when it leaves, in milliseconds
-    REROUTED = (
-        17  # code: why, where no answer has told it before; detail: the connector that carried the step
-    )
+    REROUTED = 17  # code: why, where no answer has told it; detail: the connector that had the step
 
 
 class Note(NamedTuple):

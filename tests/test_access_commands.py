@@ -57,6 +57,9 @@ READS = {  # they look into the store, and leave it as it is
     "price list",
     "sender list",
     "statement",
+    "route explain",
+    "route export",
+    "route list",
     "stoplist list",
     "template export",
     "template list",
@@ -103,6 +106,9 @@ CHANGES: dict[
     "price set": ("380", "0.8"),
     "price remove": ("380",),
     "price import": ("-",),
+    "route set": ("380", "operator"),
+    "route remove": ("380",),
+    "route import": ("-",),
     "sender request": ("shop", "Shop"),
     "sender approve": ("shop", "Shop"),
     "sender refuse": ("shop", "Shop"),
@@ -127,6 +133,7 @@ PROSE = ("connector trace",)  # what it prints is for people alone
 TYPED: dict[str, str] = {  # on standard input, where it is not a password
     "account import": "[accounts.branch]\nreseller = 'shop'\n",
     "price import": "list,channel,type,prefix,valid_from,price\n,sms,,380,,0.9\n",
+    "route import": "[[routes]]\nchannel = 'sms'\nconnector = 'operator'\n",
     "template import": "id,sender,language,kind,text\nt2,Shop,uk,transaction,Code {{code}}\n",
 }
 
@@ -199,6 +206,7 @@ def test_what_reads_leaves_everything_as_it_is(line: CommandLine) -> None:
         "message show": ("1",),
         "number export": ("380501112233",),
         "price explain": ("380501112233", "--account", "shop"),
+        "route explain": ("380501112233",),
         "statement": ("shop", "2026-11"),
         "number show": ("380501112233",),
         "stoplist list": ("shop",),

@@ -63,6 +63,7 @@ async def test_a_transaction_that_fails_leaves_nothing_and_wakes_nobody(
 INDEXED: list[tuple[str, dict[str, Any]]] = [
     ("lock_funds", {"ids": [1]}),
     ("claim", {"connector": "smsc", "worker": "w1", "now": NOW, "n": 10}),
+    ("waiting_for", {"connector": "smsc", "now": NOW, "at": 0, "last": 0, "n": 10}),
     ("stopped_among", {"numbers": ["1"]}),
     ("find_spellings", {"provider_ids": ["1"]}),
     ("find_senders", {"provider_ids": ["1"]}),
@@ -141,6 +142,7 @@ INDEXED: list[tuple[str, dict[str, Any]]] = [
 ]
 IN_ORDER = {
     "claim",
+    "waiting_for",
     "due_timers",
     "outstanding",
     "oldest_messages",

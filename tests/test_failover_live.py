@@ -14,11 +14,13 @@ from msgspec.structs import replace
 from rules import SMS_ALONE, Clock, House, becomes, faults, hasten, living
 from rules_ends import Operator
 from smpp_ends import receipt
+from test_worker import STATE
 
 from hopwire.model import Status
 from hopwire.smpp import flow
 from hopwire.smpp.pdu import Pdu, SubmitSm, SubmitSmResp
 from hopwire.smpp.status import RTHROTTLED
+from hopwire.store.connectors import Connectors
 from hopwire.timeline import lines
 
 N = 12
@@ -163,6 +165,24 @@ async def test_what_is_in_doubt_stays_where_it_is(house: House, second: Operator
     await becomes(lambda: len(second.texts) + len(house.operator.texts) == N)
     both = [one.destination_addr for one in [*second.texts, *house.operator.texts]]
     assert sorted(both) == numbers()
+
+
+async def test_what_another_worker_can_hand_over_stays(house: House, second: Operator) -> None:
+    """As the other worker tells; until it tells otherwise."""
+    house.operator.bind_status = 0x0D
+    house.operator.drop()
+    await house.down("smsc")
+    messages = await send_all(house)
+    connectors = Connectors(house.store.engine)
+    states = {"smsc": STATE, "second": replace(STATE, state="down")}
+    await connectors.report("another", states, house.clock() + 10_000)
+    await waits_until_moved(house)
+    assert second.texts == []
+    states["smsc"] = replace(STATE, state="down")
+    await connectors.report("another", states, house.clock())
+    await waits_until_moved(house)
+    await all_arrive(house, second, messages)
+    house.operator.bind_status = 0
 
 
 async def test_parts_of_a_message_go_one_way(house: House, second: Operator) -> None:

@@ -258,7 +258,7 @@ def test_a_connector_that_is_not_there_is_passed_over() -> None:
 def test_of_two_routes_for_the_same_the_last_one_counts() -> None:
     other = replace(SEVERAL, ways=(Way(connector="c"),))
     found = roads([SEVERAL, other], {name: Carrier(name) for name in "abc"})
-    assert found["sms"].longest(TO) == Road(other, {"c": Carrier("c")})
+    assert found["sms"].longest(TO) == Road(other, {"c": Carrier("c")}, (Carrier("c"),))
 
 
 # ---- templates

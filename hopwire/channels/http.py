@@ -338,7 +338,7 @@ class HttpChannel:
         return False
 
     def _put_off(self, answer: Answer) -> Answer:
-        """An SMS waits until the account is right, as for an SMSC, if no other connector takes it."""
+        """An SMS waits until the account is right, as it would for an SMSC, unless another one takes it."""
         if isinstance(answer, Never) and answer.fault is Fault.CONFIGURATION and self._refused:
             return Later(PAUSE_S, answer.code, throttled=True)
         return answer
