@@ -28,7 +28,7 @@ from hopwire.channels.http import HttpChannel
 from hopwire.channels.providers import provider
 from hopwire.channels.smpp import SmppChannel
 from hopwire.config import Config, HttpConnector, Viber
-from hopwire.credentials import Credentials, KeyUse, installation_secret
+from hopwire.credentials import Credentials, KeyUse, installation_secret, totp
 from hopwire.errors import Unavailable
 from hopwire.fetch import Pictures
 from hopwire.model import Receipt
@@ -105,7 +105,7 @@ def web_app(
         return await store.keep_receipts(receipts, now_ms())
 
     secret, proxies = installation_secret(config.store), config.http.trusted_proxies
-    credentials = Credentials(directory, secret, lambda: admission.generation, use)
+    credentials = Credentials(directory, secret, lambda: admission.generation, use, totp.seals(config.store))
     inbox = Inbox(store.engine)
     words = config.sms.stop_words, config.sms.start_words
     together: Batch[Receipt, str | None] = Batch(keep_many)

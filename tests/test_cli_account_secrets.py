@@ -10,19 +10,23 @@ from command_line import CommandLine
 from conftest import open_account
 
 from hopwire.cli.console import Ending
-from hopwire.credentials import passwords, totp
+from hopwire.config import Config, parse
+from hopwire.credentials import Credentials, From, passwords, totp
+from hopwire.errors import WrongCredentials
+from hopwire.model import Account
+from hopwire.store import Store
 from hopwire.store.audit import Audit
 from hopwire.store.directory import Directory, Secrets
+from hopwire.vault import Vault, of_totp
 
 PASSWORD = f"{planted.PASSWORD} battery"
 
 
 @pytest.fixture
-def shop(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    """An operator's, with one account; what is sealed is turned round."""
-    seals = totp.Seals(lambda text, id: f"{id}:{text[::-1]}", lambda sealed, id: sealed.split(":")[1][::-1])
-    monkeypatch.setattr(totp, "seals", lambda settings: seals)
+def shop(store_url: str, tmp_path: Path) -> CommandLine:
+    """An operator's, with one account and a file of keys."""
     line = CommandLine(store_url, tmp_path)
+    line.env["HOPWIRE__STORE__KEYS_FILE"] = str(tmp_path / "keys")
     line.store(lambda store: open_account(Directory(store.engine), login="shop"))
     return line
 
@@ -79,14 +83,15 @@ RIGHT = ""
 
 
 def test_a_second_factor_counts_once_its_code_was_entered(
-    shop: CommandLine, monkeypatch: pytest.MonkeyPatch
+    shop: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     phone = Phone(shop, monkeypatch, "000000", RIGHT)
     shown, done = shop.does("account", "totp", "shop", stdin=phone.stdin)
     assert re.fullmatch(rf"otpauth://totp/Hopwire:shop\?secret={phone.seed}&issuer=Hopwire", shown["uri"])
     assert done == {"login": "shop", "totp": True}
     kept = secrets(shop)
-    assert kept.totp == f"1:{phone.seed[::-1]}"
+    assert phone.seed not in kept.totp
+    assert Vault(tmp_path / "keys").open(kept.totp, of_totp(1)) == phone.seed
     assert kept.totp_step > 0  # the code that was shown here has counted
     assert shop.does("account", "totp", "shop", "--off") == [{"login": "shop", "totp": False}]
     assert secrets(shop).totp == ""
@@ -113,9 +118,34 @@ def test_without_a_right_code_nothing_changes(
     assert audited(shop) == []
 
 
-def test_a_seed_is_never_kept_as_it_is(store_url: str, tmp_path: Path) -> None:
-    line = CommandLine(store_url, tmp_path)
+def test_without_a_file_of_keys_there_is_no_second_factor(postgres_url: str, tmp_path: Path) -> None:
+    line = CommandLine(postgres_url, tmp_path)
     line.store(lambda store: open_account(Directory(store.engine), login="shop"))
-    ended = line.run("account", "totp", "shop")
-    assert ended.exception is not None
+    ending, said = line.fails("account", "totp", "shop")
+    assert ending is Ending.CONFIG
+    assert "store.keys_file" in said
     assert secrets(line).totp == ""
+
+
+async def signs_in(store: Store, config: Config, code: str) -> Account:
+    known = Credentials(
+        Directory(store.engine), b"secret", lambda: 0, seals=totp.seals(config.store), now=lambda: AT
+    )
+    return await known.sign_in("shop", PASSWORD, code, From("203.0.113.7"))
+
+
+AT = 1_800_000_000_000
+
+
+def test_who_has_the_phone_signs_in_with_what_is_sealed(
+    shop: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shop.does("account", "password", "shop", stdin=f"{PASSWORD}\n")
+    phone = Phone(shop, monkeypatch, RIGHT)
+    shop.does("account", "totp", "shop", stdin=phone.stdin)
+    config = parse({"store": {"url": shop.url, "secret": "x", "keys_file": str(tmp_path / "keys")}})
+    code = pyotp.TOTP(phone.seed).at(AT // 1000)
+    assert shop.store(lambda store: signs_in(store, config, code)).login == "shop"
+    for wrong in (code, "000000", ""):  # a code counts once
+        with pytest.raises(WrongCredentials):
+            shop.store(lambda store, wrong=wrong: signs_in(store, config, wrong))  # type: ignore[misc]

@@ -62,19 +62,28 @@ def totp(
     a password for the API alone, go on working.
     """
     from hopwire.credentials import totp
+    from hopwire.vault import SealError
 
     settings = read_config(config)
+    seals = totp.seals(settings.store)
+    if seals is None and not off:
+        raise CommandError(Ending.CONFIG, "store.keys_file: is missing; it seals the seeds of second factors")
 
     async def turn_off(directory: "Directory") -> None:
         await directory.set_totp((await find_account(directory, login)).id, "")
 
     async def turn_on(directory: "Directory") -> None:
         one = await find_account(directory, login)
-        seals, seed = totp.seals(settings.store), totp.new_seed()
+        seed = totp.new_seed()
+        assert seals is not None, "it was looked for above"
+        sealed = seals.seal(seed, one.id)
         _show(totp.uri(seed, one.login), as_json)
-        await directory.set_totp(one.id, seals.seal(seed, one.id), _confirmed(seed))
+        await directory.set_totp(one.id, sealed, _confirmed(seed))
 
-    in_directory(settings, turn_off if off else turn_on)
+    try:
+        in_directory(settings, turn_off if off else turn_on)
+    except SealError as error:
+        raise CommandError(Ending.CONFIG, str(error)) from None
     emit({"login": login, "totp": not off}, as_json)
 
 

@@ -21,8 +21,13 @@ class Seals(NamedTuple):
     open: Callable[[str, int], str]
 
 
-def seals(settings: config.Store) -> Seals:
-    """What seals the seeds of this installation. Its functions raise SealError."""
+def seals(settings: config.Store) -> Seals | None:
+    """What seals the seeds of this installation; None where the settings name no file of keys.
+
+    Its functions raise SealError.
+    """
+    if settings.postgres and not settings.keys_file:
+        return None
     ring = settings.vault
     return Seals(
         seal=lambda seed, account_id: ring.seal(seed, of_totp(account_id)),
