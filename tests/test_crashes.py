@@ -1,10 +1,12 @@
 """Nothing accepted is lost or sent twice while the gateway's processes are killed again and again.
 
 Clients send mixed messages from several threads, every message to a number of its own, and never try again;
-meanwhile a process of the gateway dies every second or two. When the faults have stopped, everything must
-come to its end by itself and the books must be in order.
+some of them are a reseller's sub-account, and a bookkeeper moves money all the while. Meanwhile a process of
+the gateway dies every second or two. When the faults have stopped, everything must come to its end by itself
+and the books must be in order.
 """
 
+import asyncio
 import os
 import random
 import signal
@@ -12,7 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -21,10 +23,17 @@ from typing import Any
 import msgspec
 import pytest
 from conftest import run_sql
-from system import BROKEN_OFF, TABLE, Demo, both, demo, number, run, wait_for
+from system import BROKEN_OFF, TABLE, Demo, Gateway, both, demo, number, run, wait_for
 
+from hopwire.admission import now_ms
+from hopwire.credentials import key_digest, key_label, new_key
 from hopwire.delivery import Delivery
-from hopwire.model import Status
+from hopwire.errors import NotEnoughMoney, Unavailable
+from hopwire.model import Price, Status
+from hopwire.store.directory import Directory
+from hopwire.store.ledger import Ledger
+from hopwire.store.migrate import open_store
+from hopwire.store.prices import PriceBook
 
 MESSAGES = int(os.environ.get("HOPWIRE_CRASH_MESSAGES", "400"))
 CLIENTS = 4
@@ -59,7 +68,7 @@ def message(chance: random.Random, n: int) -> dict[str, object]:
     return both(to, text) | {"viber_message": f"message {n}"}
 
 
-def be_client(gateway: Demo, history: History, seed: int, numbers: range) -> None:
+def be_client(gateway: Gateway, history: History, seed: int, numbers: range) -> None:
     chance = random.Random(seed)
     for n in numbers:
         try:
@@ -100,12 +109,57 @@ def _killable(title: str) -> bool:
     return title.startswith(("hopwire: gateway", "hopwire: web", "hopwire: worker"))
 
 
-def crash(gateway: Demo, seed: int) -> History:
+async def open_accounts(url: str, secret: bytes) -> str:
+    """A reseller with a sub-account that has money, and pays more than the reseller; its key."""
+    store, now, key = await open_store(url), now_ms(), new_key()
+    directory, ledger = Directory(store.engine), Ledger(store.engine)
+    reseller = await directory.create_account("reseller", "", now)
+    sub = await directory.create_account("sub", "", now, parent_id=reseller)
+    assert reseller and sub
+    await PriceBook(store.engine).put([Price("sms", "", 1_500_000, list=f"account:{sub}")])
+    await ledger.top_up(reseller, 5_000_000_000, "", now)
+    await ledger.transfer(reseller, sub, 4_000_000_000, "", now)
+    await directory.create_key(sub, key_digest(secret, key), key_label(key), "", now)
+    await store.close()
+    return key
+
+
+@contextmanager
+def bookkeeping(url: str, seed: int) -> Iterator[None]:
+    """Money goes between the reseller and its sub-account, and in and out, until the block ends."""
+    chance, over = random.Random(seed), threading.Event()
+
+    async def move() -> None:
+        store = await open_store(url)
+        ids = {one.login: one.id for one in await Directory(store.engine).accounts()}
+        ledger = Ledger(store.engine)
+        while not over.is_set():
+            amount = chance.randrange(1, 10_000_000)
+            with suppress(Unavailable, NotEnoughMoney):  # the file is the gateway's most of the time
+                await ledger.transfer(ids["reseller"], ids["sub"], amount, "", now_ms())
+                await ledger.transfer(ids["sub"], ids["reseller"], amount, "", now_ms())
+                await ledger.top_up(ids["reseller"], chance.randrange(-1000, 1000), "", now_ms())
+            await asyncio.to_thread(over.wait, 0.05)
+        await store.close()
+
+    bookkeeper = threading.Thread(target=lambda: asyncio.run(move()))
+    bookkeeper.start()
+    try:
+        yield
+    finally:
+        over.set()
+        bookkeeper.join()
+
+
+def crash(gateway: Demo, sub: Gateway, seed: int) -> History:
     """Send all messages while processes die."""
     history = History()
     with killing(gateway, history, seed):
         clients = [
-            threading.Thread(target=be_client, args=(gateway, history, seed + n, range(n, MESSAGES, CLIENTS)))
+            threading.Thread(
+                target=be_client,
+                args=(sub if n % 2 else gateway, history, seed + n, range(n, MESSAGES, CLIENTS)),
+            )
             for n in range(CLIENTS)
         ]
         for client in clients:
@@ -123,10 +177,13 @@ def statuses(url: str) -> dict[str, Status]:
 
 
 def money(url: str) -> dict[str, int]:
-    """What the account has, and what the ledger says."""
-    ((balance, reserved),) = run_sql(url, "SELECT balance, reserved FROM accounts")
-    sums = run_sql(url, "SELECT kind, sum(amount) FROM ledger GROUP BY kind")
-    return {"balance": balance, "reserved": reserved, "charge": 0} | {kind: int(s) for kind, s in sums}
+    """What all accounts have, and what the ledger says."""
+    ((balance, reserved),) = run_sql(url, "SELECT sum(balance), sum(reserved) FROM accounts")
+    sums = dict(run_sql(url, "SELECT kind, sum(amount) FROM ledger GROUP BY kind"))
+    kinds = ("topup", "charge", "commission", "transfer")
+    return {"balance": int(balance), "reserved": int(reserved)} | {
+        kind: int(sums.get(kind, 0)) for kind in kinds
+    }
 
 
 def at_rest(url: str) -> bool:
@@ -160,7 +217,10 @@ def test_no_crash_loses_a_message_or_sends_it_twice(store_url: str, tmp_path: Pa
     arguments = () if store_url.startswith("sqlite:") else ("--database", store_url)
     with demo(tmp_path, "--data", str(tmp_path), *arguments) as gateway:
         began = time.monotonic()
-        history = crash(gateway, seed)
+        secret = (tmp_path / "secret").read_text().strip().encode()
+        sub = Gateway(gateway.url, asyncio.run(open_accounts(store_url, secret)))
+        with bookkeeping(store_url, seed):
+            history = crash(gateway, sub, seed)
         wait_for(lambda: at_rest(store_url), ENDS_S)
         submits, spendable = gateway.submits(), gateway.ask("balance")["balance"]
     ends, twice, books = statuses(store_url), taken_twice(submits), money(store_url)
@@ -170,8 +230,11 @@ def test_no_crash_loses_a_message_or_sends_it_twice(store_url: str, tmp_path: Pa
     assert len(set(history.ids)) == len(history.ids)
     assert set(history.ids) <= set(ends)
     assert twice <= marked(store_url)
-    assert books["balance"] == books["topup"] - books["charge"]
-    assert Decimal(spendable) * 1_000_000 == books["balance"]
+    assert books["balance"] == books["topup"] - books["charge"] + books["commission"]
+    assert books["commission"] > 0
+    assert books["transfer"] == 0
+    ((balance,),) = run_sql(store_url, "SELECT balance FROM accounts WHERE id = 1")
+    assert Decimal(spendable) * 1_000_000 == balance
     store = {"HOPWIRE__STORE__URL": store_url, "HOPWIRE__STORE__SECRET_FILE": str(tmp_path / "secret")}
     fsck = run("fsck", "--json", env=store, cwd=tmp_path)
     assert fsck.returncode == 0, fsck.stdout
