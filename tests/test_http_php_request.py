@@ -4,11 +4,11 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hopwire import errors, sms
 from hopwire.errors import ApiError
 from hopwire.model import (
-    Account,
     FlashSms,
     SendRequest,
     SmsContent,
@@ -18,22 +18,11 @@ from hopwire.model import (
     ViberText,
     WapPush,
 )
+from hopwire.store.directory import NOBODY
 from hopwire.web import php
 from hopwire.web.http_php_request import Call, Key, LoginPassword, message_id, read, recipient, send_request
 
-ACCOUNT = Account(
-    id=1,
-    login="380501112233",
-    balance=0,
-    reserved=0,
-    credit_limit=0,
-    currency="UAH",
-    home_country="UA",
-    time_zone="Europe/Kyiv",
-    any_sender=True,
-    transactional=True,
-    charge_sms_on="taken",
-)
+ACCOUNT = replace(NOBODY, id=1, login="380501112233")
 DOCUMENTED = (
     b"version=http&key=api/key&command=send&from=test&to=380501234567&message=test&viber=1&viber_type=text"
     b"&viber_message=test&viber_from=test&viber_lifetime=60&viber_sms=true"

@@ -36,27 +36,12 @@ from hopwire.routing import (
     roads,
     sms_parts,
 )
+from hopwire.store.directory import NOBODY
 from hopwire.templates import Registered, Templates
 
-ACCOUNT = Account(
-    id=1,
-    login="shop",
-    balance=0,
-    reserved=0,
-    credit_limit=0,
-    currency="UAH",
-    home_country="UA",
-    time_zone="Europe/Kyiv",
-    any_sender=True,
-    transactional=True,
-    charge_sms_on="taken",
-)
-PROMOTIONAL = Account(
-    **{**{f: getattr(ACCOUNT, f) for f in ACCOUNT.__struct_fields__}, "transactional": False}
-)
-ON_DELIVERY = Account(
-    **{**{f: getattr(ACCOUNT, f) for f in ACCOUNT.__struct_fields__}, "charge_sms_on": "delivered"}
-)
+ACCOUNT = replace(NOBODY, id=1, login="shop")
+PROMOTIONAL = replace(ACCOUNT, transactional=False)
+ON_DELIVERY = replace(ACCOUNT, charge_sms_on="delivered")
 
 
 def prices(*rows: tuple[str, str, int]) -> PriceLists:

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from hopwire.cli import tables
-from hopwire.cli.console import AsJson, CommandError, ConfigFile, Ending, actor, emit_rows, read_config, say
+from hopwire.cli.console import (
+    AsJson,
+    CommandError,
+    ConfigFile,
+    DryRun,
+    Ending,
+    actor,
+    emit_rows,
+    read_config,
+    say,
+)
 from hopwire.cli.operator import in_directory
 
 if TYPE_CHECKING:
@@ -62,9 +72,7 @@ def _told(account: "Account", logins: dict[int, str], names: "list[SenderName]")
 
 def import_(
     file: Annotated[str, typer.Argument(metavar="FILE", help="TOML; - reads it from standard input.")],
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")
-    ] = False,
+    dry_run: DryRun = False,
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:

@@ -69,6 +69,7 @@ def new_commands(help: str | None = None, **more: Any) -> typer.Typer:
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")]
 ConfigFile = Annotated[
     Path | None,
     typer.Option(

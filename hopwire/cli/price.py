@@ -10,6 +10,7 @@ from hopwire.cli.console import (
     AsJson,
     CommandError,
     ConfigFile,
+    DryRun,
     Ending,
     actor,
     emit,
@@ -146,9 +147,7 @@ def import_(
     replace: Annotated[
         bool, typer.Option("--replace", help="Rows that are not in the file go, of every list that is in it.")
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")
-    ] = False,
+    dry_run: DryRun = False,
     time_zone: Zone = "Europe/Kyiv",
     config: ConfigFile = None,
     as_json: AsJson = False,

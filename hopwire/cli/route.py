@@ -9,6 +9,7 @@ from hopwire.cli.console import (
     AsJson,
     CommandError,
     ConfigFile,
+    DryRun,
     Ending,
     actor,
     emit,
@@ -125,9 +126,7 @@ def import_routes(
     replace: Annotated[
         bool, typer.Option("--replace", help="Routes of the database that are not in the file go.")
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")
-    ] = False,
+    dry_run: DryRun = False,
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:

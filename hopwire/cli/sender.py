@@ -23,7 +23,7 @@ from hopwire.cli.operator import Login, find_account, in_directory
 
 if TYPE_CHECKING:
     from hopwire.store.directory import Directory
-    from hopwire.store.senders import Senders
+    from hopwire.store.senders import SenderName, Senders
 
 T = TypeVar("T")
 
@@ -33,48 +33,6 @@ Name = Annotated[str, typer.Argument(help="The sender name.")]
 Channel = Annotated[str, typer.Option(help="sms or viber; without it: both.")]
 Connector = Annotated[str, typer.Option(help="Over this connector alone; without it: over every one.")]
 Note = Annotated[str, typer.Option(help="Why, or where it is registered.")]
-
-
-@commands.command()
-def request(
-    login: Login,
-    name: Name,
-    channel: Channel = "",
-    connector: Connector = "",
-    note: Note = "",
-    config: ConfigFile = None,
-    as_json: AsJson = False,
-) -> None:
-    """Ask for a name on behalf of an account; until it is approved nothing leaves under it."""
-    _put(config, login, name, channel, connector, "requested", note, as_json)
-
-
-@commands.command()
-def approve(
-    login: Login,
-    name: Name,
-    channel: Channel = "",
-    connector: Connector = "",
-    note: Note = "",
-    config: ConfigFile = None,
-    as_json: AsJson = False,
-) -> None:
-    """Let an account send under a name, whether it was asked for or not."""
-    _put(config, login, name, channel, connector, "approved", note, as_json)
-
-
-@commands.command()
-def refuse(
-    login: Login,
-    name: Name,
-    channel: Channel = "",
-    connector: Connector = "",
-    note: Note = "",
-    config: ConfigFile = None,
-    as_json: AsJson = False,
-) -> None:
-    """Do not let an account send under a name; the note tells it why."""
-    _put(config, login, name, channel, connector, "refused", note, as_json)
 
 
 @commands.command()
@@ -127,33 +85,51 @@ def list_names(
     emit_rows(_in_registry(config, work), as_json)
 
 
-def _put(
-    config: ConfigFile,
-    login: str,
-    name: str,
-    channel: str,
-    connector: str,
-    state: str,
-    note: str,
-    as_json: bool,
-) -> None:
+def _putting(state: str) -> Callable[..., None]:
+    """The command that gives a name this state."""
+
+    def put(
+        login: Login,
+        name: Name,
+        channel: Channel = "",
+        connector: Connector = "",
+        note: Note = "",
+        config: ConfigFile = None,
+        as_json: AsJson = False,
+    ) -> None:
+        from hopwire.store.senders import SenderName
+
+        any_name = _put(config, login, SenderName(0, name, channel, connector, state, note))
+        said = f"{state}, as every name is: any_sender is on" if any_name and state == "approved" else state
+        emit({"login": login, "name": name, "state": said}, as_json)
+
+    return put
+
+
+for command, becomes, about in (
+    ("request", "requested", "Ask for a name on behalf of an account; nothing leaves under it until then."),
+    ("approve", "approved", "Let an account send under a name, whether it was asked for or not."),
+    ("refuse", "refused", "Do not let an account send under a name; the note tells it why."),
+):
+    commands.command(command, help=about)(_putting(becomes))
+
+
+def _put(config: ConfigFile, login: str, one: "SenderName") -> bool:
+    """Enter a name of an account; whether that may use every name anyhow."""
     from hopwire.accounts import check_sender
     from hopwire.admission import now_ms
-    from hopwire.store.senders import SenderName
 
-    if channel not in ("", "sms", "viber"):
+    if one.channel not in ("", "sms", "viber"):
         raise CommandError(Ending.USAGE, "--channel must be sms or viber")
     with usage():
-        check_sender(name)
+        check_sender(one.name)
 
     async def work(senders: "Senders", directory: "Directory") -> bool:
         account = await find_account(directory, login)
-        await senders.put([SenderName(account.id, name, channel, connector, state, note, now_ms())])
+        await senders.put([one._replace(account_id=account.id, changed_at=now_ms())])
         return account.any_sender
 
-    if _in_registry(config, work) and state == "approved":
-        state = "approved, as every name is: any_sender is on"
-    emit({"login": login, "name": name, "state": state}, as_json)
+    return _in_registry(config, work)
 
 
 def _in_registry(config: ConfigFile, work: "Callable[[Senders, Directory], Awaitable[T]]") -> T:

@@ -12,6 +12,7 @@ from hopwire.cli.console import (
     AsJson,
     CommandError,
     ConfigFile,
+    DryRun,
     Ending,
     actor,
     emit,
@@ -184,9 +185,7 @@ def export_templates(config: ConfigFile = None) -> None:
 @commands.command("import")
 def import_templates(
     file: Annotated[str, typer.Argument(metavar="FILE", help="CSV; - reads it from standard input.")],
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Tell what would change, and change nothing.")
-    ] = False,
+    dry_run: DryRun = False,
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
