@@ -16,17 +16,16 @@ FOLDER = Path(store.__file__).parent
 def test_nothing_of_the_notation_is_left_in_a_statement(dialect: sql.Dialect) -> None:
     texts = [s for name in ("queries.sql", "schema.sql") for s in sql.script(name, dialect)]
     texts += [text for s in sql.queries(dialect).values() for text in (s.named, s.positional)]
-    assert not [text for text in texts if re.search(r"[{}]|--", text)]
+    assert not [text for text in texts if re.search(r"[{}]|--", text.replace("'{}'", ""))]  # JSON of nothing
 
 
 def test_every_query_is_used_and_every_query_that_is_used_is_written() -> None:
     code = "".join(path.read_text("utf-8") for path in FOLDER.glob("*.py"))
     called = set(re.findall(r"tx\.(?:all|run|many)\(\s*\"(\w+)\"", code))
     written = set(sql.queries(sql.SQLITE))
+    named = set(re.findall(r"\"(\w+)\"", code))  # some verbs choose among queries by their names
     assert called <= written
-    assert {
-        name for name in written - called if not name.startswith("fsck_")
-    } == set()  # called by their prefix
+    assert {name for name in written - named if not name.startswith("fsck_")} == set()  # by their prefix
 
 
 def test_a_parameter_is_written_by_name_for_one_call_and_by_place_for_many() -> None:
@@ -52,5 +51,5 @@ def test_only_a_plain_insert_can_be_copied() -> None:
     assert queries["create_handle"].copy == (
         "COPY handles (provider_id, connector, message_id, step, part) FROM STDIN"
     )
-    for name in ("create_top_up_entry", "create_account", "create_sender_name", "put_price", "take_ids"):
+    for name in ("add_to_balance", "create_account", "put_sender", "put_tariff", "take_ids"):
         assert queries[name].copy is None
