@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import tomllib
 from datetime import UTC, datetime
 from io import StringIO
@@ -49,6 +50,10 @@ def test_a_customer_is_opened_changed_paused_and_closed(operator: Operator) -> N
         assert operator.does("account", command, "shop") == [{"login": "shop", "status": status}]
     actions = [entry["action"] for entry in operator.does("audit", "list")]
     assert actions == ["change account"] * 4 + ["create account"]
+    told = prints(operator, "audit", "list", "--limit", "1")
+    assert re.fullmatch(
+        r"5  \S+Z  \S+ \(command line on \S+\): change account, account 1\n    status: 0 -> 1\n", told
+    )
     (whole,) = operator.does("audit", "verify")
     assert (whole["right"], whole["wrong"]) == (5, None)
 
@@ -180,7 +185,7 @@ def test_accounts_come_from_a_file_and_go_into_one(small: Operator) -> None:
     assert changes(small, "account", "import", "-", stdin=more) == shown
     assert changes(small, "account", "import", "-", stdin=more) == []
     (new,) = small.does("account", "show", "new")
-    assert (new["credit"], new["reseller"]) == ("5", 2)
+    assert (new["credit"], new["reseller"]) == ("5", "reseller")
 
 
 @pytest.mark.parametrize(

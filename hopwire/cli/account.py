@@ -104,15 +104,21 @@ def set_traits(
     as_json: AsJson = False,
 ) -> None:
     """Change traits of an account; prints it as it is then."""
-    changed = _change(config, login, read_traits(said or ()))
-    _emit(changed, as_json)
+    _change(config, login, read_traits(said or ()))
+    show(login, config, as_json)
 
 
 @commands.command()
 def show(login: Login, config: ConfigFile = None, as_json: AsJson = False) -> None:
     """Show an account: its money, its traits, its reseller."""
-    account = in_directory(read_config(config), lambda directory: find_account(directory, login))
-    _emit(account, as_json)
+
+    async def work(directory: "Directory") -> tuple["Account", str]:
+        account = await find_account(directory, login)
+        resellers = [one.login for one in await directory.accounts() if one.id == account.parent_id]
+        return account, "".join(resellers)
+
+    account, reseller = in_directory(read_config(config), work)
+    _emit(account, reseller, as_json)
 
 
 @commands.command()
@@ -183,7 +189,7 @@ def list_accounts(
 # ---- shared
 
 
-def _emit(account: "Account", as_json: bool) -> None:
+def _emit(account: "Account", reseller: str, as_json: bool) -> None:
     from hopwire import accounts, money
 
     told: dict[str, object] = {
@@ -194,7 +200,7 @@ def _emit(account: "Account", as_json: bool) -> None:
         "reserved": money.text(account.reserved),
         "spendable": money.text(account.spendable),
         "currency": account.currency,
-        "reseller": account.parent_id,
+        "reseller": reseller,
     }
     said = {name: shown(value, as_json) for name, value in accounts.write(account).items()}
     emit({**told, **said}, as_json)

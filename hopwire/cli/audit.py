@@ -1,7 +1,8 @@
 """`hopwire audit`: who has changed what, from where, and whether the book of it is whole."""
 
 import json
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +19,9 @@ from hopwire.cli.console import (
     shown,
 )
 from hopwire.cli.operator import in_store
+
+if TYPE_CHECKING:
+    from hopwire.store.audit import Entry
 
 commands = new_commands("Who has changed what, when and from where.")
 
@@ -37,28 +41,36 @@ def list_entries(
 
     until = before if before is not None else 2**62
     found = in_store(read_config(config), lambda store: Audit(store.engine).entries(limit, object, until))
-    rows = [
-        {
-            "id": one.id,
-            "time": moment(one.at),
-            "who": shown(one.actor, as_json),
-            "from": shown(one.origin, as_json),
-            "action": one.action,
-            "object": shown(one.object, as_json),
-            "before": json.loads(one.before) if as_json else _facts(one.before),
-            "after": json.loads(one.after) if as_json else _facts(one.after),
-        }
-        for one in found
-    ]
-    emit_rows(rows, as_json)
+    if as_json:
+        emit_rows([_row(one) for one in found], True)
+    else:
+        for one in found:
+            print("\n".join(_lines(one)))
 
 
-def _facts(told: str) -> str:
-    """JSON as a person reads it."""
-    facts = ", ".join(
-        f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in json.loads(told).items()
-    )
-    return shown(facts, False)
+def _row(one: "Entry") -> dict[str, object]:
+    return {
+        "id": one.id,
+        "time": moment(one.at),
+        "who": one.actor,
+        "from": one.origin,
+        "action": one.action,
+        "object": one.object,
+        "before": json.loads(one.before),
+        "after": json.loads(one.after),
+    }
+
+
+def _lines(one: "Entry") -> Iterator[str]:
+    """An entry as a person reads it: a line of what, and a line for each fact that has changed."""
+    origin = f" ({one.origin})" if one.origin else ""
+    yield shown(f"{one.id}  {moment(one.at)}  {one.actor}{origin}: {one.action}, {one.object}", False)
+    before, after = json.loads(one.before), json.loads(one.after)
+    for name in {**before, **after}:
+        was, now = (
+            json.dumps(facts[name], ensure_ascii=False) if name in facts else "" for facts in (before, after)
+        )
+        yield shown(f"    {name}: {was + ' -> ' if name in before else ''}{now}", False)
 
 
 @commands.command()

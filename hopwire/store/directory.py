@@ -294,8 +294,10 @@ def _row(account: Account) -> dict[str, Any]:
 
 
 def _told(account: Account, *names: str) -> dict[str, Any]:
-    """An account's traits as the audit has them."""
-    return {name: getattr(account, name) for name in names}
+    """An account's traits as the audit has them; each limit by its own name."""
+    told = {name: getattr(account, name) for name in names}
+    bounds = msgspec.to_builtins(told.pop("limits", {}))
+    return {**told, **{f"limits.{name}": value for name, value in bounds.items()}}
 
 
 def _key(row: Row) -> ApiKey:
