@@ -9,37 +9,48 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import planted
 import pytest
-from system import Operator, run
+from command_line import CommandLine
+from conftest import run_sql
 
+from hopwire.cli.console import CommandError, Ending
+
+PASSWORD = f"{planted.PASSWORD} battery"
 MONTH = datetime.now(UTC).strftime("%Y-%m")
 
 
 @pytest.fixture
-def operator(store_url: str, tmp_path: Path) -> Operator:
-    return Operator(store_url, tmp_path)
+def operator(store_url: str, tmp_path: Path) -> CommandLine:
+    return at_work(store_url, tmp_path)
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> Operator:
-    operator = Operator(f"sqlite:{tmp_path / 'hopwire.db'}", tmp_path)
+def small(tmp_path: Path) -> CommandLine:
+    operator = at_work(f"sqlite:{tmp_path / 'hopwire.db'}", tmp_path)
     operator.does("account", "create", "shop")
     return operator
 
 
-def prints(operator: Operator, *arguments: str, stdin: str = "") -> str:
+def at_work(url: str, folder: Path) -> CommandLine:
+    line = CommandLine(url, folder)
+    line.env["HOPWIRE_PASSWORD"] = PASSWORD
+    return line
+
+
+def prints(operator: CommandLine, *arguments: str, stdin: str = "") -> str:
     """What a command prints that must succeed."""
-    ended = run(*arguments, env=operator.env, cwd=operator.folder, stdin=stdin)
-    assert ended.returncode == 0, ended.stderr
+    ended = operator.run(*arguments, stdin=stdin)
+    assert ended.exception is None, (ended.exception, ended.stderr)
     return ended.stdout
 
 
-def changes(operator: Operator, *arguments: str, stdin: str) -> list[dict[str, Any]]:
+def changes(operator: CommandLine, *arguments: str, stdin: str) -> list[dict[str, Any]]:
     """What a command that reads standard input tells as JSON lines."""
-    return [json.loads(line) for line in prints(operator, *arguments, "--json", stdin=stdin).splitlines()]
+    return operator.does(*arguments, stdin=stdin)
 
 
-def test_a_customer_is_opened_changed_paused_and_closed(operator: Operator) -> None:
+def test_a_customer_is_opened_changed_paused_and_closed(operator: CommandLine) -> None:
     operator.does("account", "create", "shop", "customer=Flower shop", "plan=gold", "low_balance=50")
     (shown,) = operator.does("account", "show", "shop")
     assert (shown["customer"], shown["plan"], shown["low_balance"]) == ("Flower shop", "gold", "50")
@@ -58,7 +69,7 @@ def test_a_customer_is_opened_changed_paused_and_closed(operator: Operator) -> N
     assert (whole["right"], whole["wrong"]) == (5, None)
 
 
-def test_a_reseller_gives_money_to_its_sub_accounts_alone(small: Operator) -> None:
+def test_a_reseller_gives_money_to_its_sub_accounts_alone(small: CommandLine) -> None:
     small.does("account", "create", "reseller")
     (made,) = small.does("account", "create", "sub", "--reseller", "reseller")
     assert made["login"] == "sub"
@@ -66,14 +77,14 @@ def test_a_reseller_gives_money_to_its_sub_accounts_alone(small: Operator) -> No
     (left,) = small.does("transfer", "reseller", "sub", "40", "--note", "May")
     assert left == {"login": "reseller", "spendable": "60", "currency": "UAH"}
     assert small.does("transfer", "sub", "reseller", "10")[0]["spendable"] == "30"
-    assert small.fails("transfer", "reseller", "shop", "1")[0] == 6
-    assert small.fails("transfer", "reseller", "sub", "71") == (6, "hopwire: Not enough money")
-    assert small.fails("account", "create", "x", "--reseller", "sub")[0] == 6
+    assert small.fails("transfer", "reseller", "shop", "1")[0] is Ending.REJECTED
+    assert small.fails("transfer", "reseller", "sub", "71") == (Ending.REJECTED, "Not enough money")
+    assert small.fails("account", "create", "x", "--reseller", "sub")[0] is Ending.REJECTED
     subs = small.does("account", "list", "--reseller", "reseller")
     assert [(row["login"], row["balance"], row["reseller"]) for row in subs] == [("sub", "30", "reseller")]
 
 
-def test_a_statement_has_every_movement_and_both_balances(small: Operator) -> None:
+def test_a_statement_has_every_movement_and_both_balances(small: CommandLine) -> None:
     small.does("topup", "shop", "100", "--note", "=cmd|' /C calc'!A0")
     small.does("adjust", "shop", "-7.5", "--note", "a wrong price")
     rows = list(csv.DictReader(StringIO(prints(small, "statement", "shop", MONTH))))
@@ -85,7 +96,7 @@ def test_a_statement_has_every_movement_and_both_balances(small: Operator) -> No
     ]
     assert rows[1]["note"] == "'=cmd|' /C calc'!A0", "a spreadsheet must not take it for a formula"
     assert small.does("statement", "shop", "2001-01")[-1]["balance"] == "0"
-    assert small.fails("statement", "shop", "2026-13")[0] == 2
+    assert small.fails("statement", "shop", "2026-13")[0] is Ending.USAGE
     books = {row["book"]: row["amount"] for row in small.does("books")}
     assert books == {"available": "92.5", "cash": "-100", "corrections": "7.5"}
 
@@ -101,7 +112,7 @@ connector:smsc,sms,,380,,0.35
 """
 
 
-def test_prices_come_from_a_file_and_go_into_one(small: Operator) -> None:
+def test_prices_come_from_a_file_and_go_into_one(small: CommandLine) -> None:
     shown = changes(small, "price", "import", "-", "--dry-run", stdin=PRICES)
     assert len(shown) == 6
     assert small.does("price", "list") == []
@@ -119,7 +130,7 @@ def test_prices_come_from_a_file_and_go_into_one(small: Operator) -> None:
     assert told == [("sms", "0.8", "0.85"), ("viber", "0.3", "")]
 
 
-def test_what_a_number_costs_is_explained(small: Operator) -> None:
+def test_what_a_number_costs_is_explained(small: CommandLine) -> None:
     changes(small, "price", "import", "-", stdin=PRICES)
     rows = small.does("price", "explain", "050 123 45 67", "--account", "shop")
     assert [(row["list"], row["price"], row["counts"]) for row in rows] == [
@@ -129,7 +140,7 @@ def test_what_a_number_costs_is_explained(small: Operator) -> None:
     small.does("account", "set", "shop", "plan=gold")
     (first, *_) = small.does("price", "explain", "067 123 45 67", "--account", "shop")
     assert (first["list"], first["price"]) == ("plan:gold", "0.7")
-    assert small.fails("price", "explain", "+48501234567", "--account", "shop")[0] == 5
+    assert small.fails("price", "explain", "+48501234567", "--account", "shop")[0] is Ending.NOT_FOUND
 
 
 @pytest.mark.parametrize(
@@ -146,15 +157,15 @@ def test_what_a_number_costs_is_explained(small: Operator) -> None:
         pytest.param(",sms,,48,,2", "line 3: this list", id="a row twice"),
     ],
 )
-def test_a_price_file_with_a_mistake_changes_nothing(small: Operator, row: str, word: str) -> None:
+def test_a_price_file_with_a_mistake_changes_nothing(small: CommandLine, row: str, word: str) -> None:
     text = f"list,channel,type,prefix,valid_from,price\n,sms,,48,,1\n{row}\n"
-    ended = run("price", "import", "-", env=small.env, cwd=small.folder, stdin=text)
-    assert ended.returncode == 2
-    assert word in ended.stderr
+    ending, said = small.fails("price", "import", "-", stdin=text)
+    assert ending is Ending.USAGE
+    assert word in said
     assert small.does("price", "list") == []
 
 
-def test_sender_names_have_states(small: Operator) -> None:
+def test_sender_names_have_states(small: CommandLine) -> None:
     small.does("account", "set", "shop", "any_sender=off")
     small.does("sender", "request", "shop", "Flowers", "--channel", "sms")
     (asked,) = small.does("sender", "list", "--state", "requested")
@@ -164,10 +175,10 @@ def test_sender_names_have_states(small: Operator) -> None:
     states = {row["name"]: (row["state"], row["note"]) for row in small.does("sender", "list")}
     assert states == {"Flowers": ("approved", "contract 7"), "Bank": ("refused", "not theirs")}
     small.does("sender", "remove", "shop", "Bank")
-    assert small.fails("sender", "remove", "shop", "Bank")[0] == 5
+    assert small.fails("sender", "remove", "shop", "Bank")[0] is Ending.NOT_FOUND
 
 
-def test_accounts_come_from_a_file_and_go_into_one(small: Operator) -> None:
+def test_accounts_come_from_a_file_and_go_into_one(small: CommandLine) -> None:
     small.does("account", "create", "reseller", "plan=wholesale")
     small.does("sender", "approve", "shop", "Flowers")
     written = prints(small, "account", "export")
@@ -201,20 +212,17 @@ def test_accounts_come_from_a_file_and_go_into_one(small: Operator) -> None:
         pytest.param("[accounts.x]\nsenders = [{state = 'approved'}]", "accounts.x: senders", id="a sender"),
     ],
 )
-def test_an_account_file_with_a_mistake_changes_nothing(small: Operator, text: str, word: str) -> None:
-    ended = run("account", "import", "-", env=small.env, cwd=small.folder, stdin=text)
-    assert ended.returncode == 2
-    assert word in ended.stderr
-    assert len(ended.stderr.splitlines()) == 1
+def test_an_account_file_with_a_mistake_changes_nothing(small: CommandLine, text: str, word: str) -> None:
+    ending, said = small.fails("account", "import", "-", stdin=text)
+    assert ending is Ending.USAGE
+    assert word in said
+    assert len(said.splitlines()) == 1
     assert [row["login"] for row in small.does("account", "list")] == ["shop"]
 
 
-def test_an_audit_that_was_tampered_with_is_told(small: Operator) -> None:
-    import sqlite3
-    from contextlib import closing
-
-    with closing(sqlite3.connect(small.folder / "hopwire.db", isolation_level=None)) as connection:
-        connection.execute("UPDATE audit SET after = '{}'")
-    ended = run("audit", "verify", "--json", env=small.env, cwd=small.folder)
-    assert ended.returncode == 1
+def test_an_audit_that_was_tampered_with_is_told(small: CommandLine) -> None:
+    run_sql(small.url, "UPDATE audit SET after = '{}'")
+    ended = small.run("audit", "verify", "--json")
+    assert isinstance(ended.exception, CommandError)
+    assert ended.exception.ending is Ending.FAILURE
     assert json.loads(ended.stdout) == {"right": 0, "digest": "", "wrong": 1}
