@@ -50,6 +50,21 @@ async def test_a_login_is_taken_once_also_by_several_processes(postgres_url: str
         await store.close()
 
 
+async def test_traits_that_are_changed_at_the_same_time_are_all_kept(postgres_url: str) -> None:
+    stores = [await open_store(postgres_url) for _ in range(3)]
+    account = await open_account(Directory(stores[0].engine))
+    traits = {"plan": "gold", "customer": "Flower shop", "contact": "by telephone"}
+    changes = [
+        Directory(store.engine).set_account(account.id, {name: value})
+        for store, (name, value) in zip(stores, traits.items(), strict=True)
+    ]
+    await asyncio.gather(*changes)
+    (kept,) = await Directory(stores[0].engine).accounts()
+    assert {name: getattr(kept, name) for name in traits} == traits
+    for store in stores:
+        await store.close()
+
+
 @pytest.mark.parametrize("login", ["", "Shop", "shop ", "shop\0", "\0", "š" * 1000, "' OR 1=1 --"])
 async def test_another_login_finds_nobody(directory: Directory, login: str) -> None:
     await open_account(directory, login="shop")

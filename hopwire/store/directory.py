@@ -99,6 +99,7 @@ class Directory(Audited):
         """Change traits of an account; how it is after that. None where there is no such account."""
 
         def work(tx: Tx) -> Account | None:
+            tx.all("lock_funds", ids=[account_id])  # who changes another trait at the same time waits
             before = next((one for one in map(_account, tx.all("accounts")) if one.id == account_id), None)
             if before is None:
                 return None
