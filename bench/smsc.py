@@ -1,7 +1,8 @@
 """The far end: an SMSC that takes every submit_sm at once and reports it delivered a moment later.
 
 Rule: it costs as little as it can, for it shares the machine with what it measures: it remembers nothing, and
-a receipt is one constant piece with an id in it. SMPP 3.4; the text of a receipt is of its appendix B.
+a receipt is one constant piece with an id and the number in it, which is always of as many digits.
+SMPP 3.4; the text of a receipt is of its appendix B.
 """
 
 import asyncio
@@ -15,10 +16,11 @@ from bench.program import main
 from hopwire.smpp import pdu as smpp
 
 ID = b"0000000000"
+NUMBER = b"380500000000"
 DATE = "2601010000"
 RECEIPT = smpp.encode(
     smpp.DeliverSm(
-        source_addr="380500000013",
+        source_addr=NUMBER.decode(),
         destination_addr="hopwire",
         esm_class=smpp.ESM_RECEIPT,
         short_message=b"id:%b sub:001 dlvrd:001 submit date:%b done date:%b stat:DELIVRD err:000 text:"
@@ -36,9 +38,10 @@ class Ready(msgspec.Struct):
     port: int
 
 
-def receipt(provider_id: bytes, sequence: int) -> bytes:
-    """The deliver_sm that says that the message was delivered."""
-    return RECEIPT[:12] + sequence.to_bytes(4) + RECEIPT[16:].replace(ID, provider_id)
+def receipt(provider_id: bytes, sequence: int, number: bytes = NUMBER) -> bytes:
+    """The deliver_sm that says that the message to the number was delivered."""
+    told = RECEIPT[16:].replace(ID, provider_id).replace(NUMBER, number, 1)
+    return RECEIPT[:12] + sequence.to_bytes(4) + told
 
 
 class Session(asyncio.Protocol):
@@ -57,16 +60,18 @@ class Session(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         pdus = self._stream.feed(data)
-        ids = [b"%010d" % next(self._ids) for pdu in pdus if isinstance(pdu, smpp.SubmitSm)]
+        numbers = [pdu.destination_addr.encode() for pdu in pdus if isinstance(pdu, smpp.SubmitSm)]
+        ids = [b"%010d" % next(self._ids) for _ in numbers]
         left = iter(ids)
         answers = (answer(pdu, left) for pdu in pdus)
         self._transport.write(b"".join(smpp.encode(one) for one in answers if one))
         if ids:
-            asyncio.get_running_loop().call_later(self._delay_s, self._report, ids)
+            taken = list(zip(ids, numbers, strict=True))
+            asyncio.get_running_loop().call_later(self._delay_s, self._report, taken)
 
-    def _report(self, ids: list[bytes]) -> None:
+    def _report(self, taken: list[tuple[bytes, bytes]]) -> None:
         if not self._transport.is_closing():
-            self._transport.write(b"".join(receipt(one, next(self._sequences)) for one in ids))
+            self._transport.write(b"".join(receipt(i, next(self._sequences), number) for i, number in taken))
 
 
 def answer(pdu: smpp.Pdu, ids: Iterator[bytes]) -> smpp.Pdu | None:

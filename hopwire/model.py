@@ -430,13 +430,14 @@ class Status(IntEnum):
     BAD_NUMBER = 99
     READ = 116
 
+    final: bool  # it never goes back; a fact of each, for it is asked a dozen times per event
+
+    def __init__(self, value: int) -> None:
+        self.final = value > 2  # SENT
+
     @property
     def text(self) -> str:
         return STATUS_TEXT[self]
-
-    @property
-    def final(self) -> bool:
-        return self > Status.SENT
 
 
 STATUS_TEXT = {

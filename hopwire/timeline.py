@@ -101,7 +101,9 @@ def notes(before: Delivery, event: Event, after: Delivery, actions: Sequence[Act
     """What is to be kept of an event that made `after` out of `before`, in its order."""
     if after == before or (actions and isinstance(actions[0], Submit)):
         return []  # a hand-over is told by the note of what came of it; until then by the delivery
-    noted = [*_noted(before, event, after), *_rerouted(before, event, after)]
+    noted = _noted(before, event, after)
+    if any(rung.plan.others for rung in before.rungs):
+        noted += _rerouted(before, event, after)
     if actions and isinstance(actions[-1], DoubleDelivery):
         noted.append(Note(noted[-1].step, 0, What.LATE, after.status))
     if after.at != before.at:
