@@ -39,6 +39,3 @@ class Prefixes(Generic[T]):
 
     def items(self) -> Iterable[tuple[str, T]]:
         return self._values.items()
-
-
-NONE: Prefixes[int] = Prefixes()

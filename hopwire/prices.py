@@ -6,11 +6,11 @@ valid.
 Rule 2: a reseller sells at his own price at least: what his sub-account pays less is raised to it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from hopwire.model import Account, Price
-from hopwire.prefixes import NONE, Prefixes
+from hopwire.prefixes import Prefixes
 
 PROMOTIONAL, TRANSACTIONAL = "promotional", "transactional"
 TYPES = ("", PROMOTIONAL, TRANSACTIONAL)
@@ -23,6 +23,9 @@ class Charge(NamedTuple):
 
     price: int
     commission: int = 0  # of it, the reseller's
+
+
+_Asked = tuple[int | str | None, str, str, str]  # account, or connector's name; plan, channel, type
 
 
 class PriceLists:
@@ -42,33 +45,42 @@ class PriceLists:
             which: Prefixes({prefix: one.price for prefix, one in rows.items()})
             for which, rows in found.items()
         }
+        self._orders: dict[_Asked, tuple[Prefixes[int], ...]] = {}  # what is asked, as it was found once
 
     def charge(self, account: Account, channel: str, type: str, digits: str) -> Charge | None:
         """What a part to this number costs the account; None: it has no price."""
-        price = self._first(_lists(account.id, account.plan), channel, type, digits)
+        price = self._first((account.id, account.plan, channel, type), digits)
         if account.parent_id is None or price is None:
             return None if price is None else Charge(price)
         return self._resold(account, price, channel, type, digits)
 
     def cost(self, connector: str, channel: str, type: str, digits: str) -> int | None:
         """What a part to this number costs us over the connector; None where that is not known."""
-        return self._first((f"connector:{connector}",), channel, type, digits)
+        return self._first((connector, "", channel, type), digits)
 
     def _resold(self, account: Account, price: int, channel: str, type: str, digits: str) -> Charge | None:
-        wholesale = self._first(_lists(account.parent_id, account.parent_plan), channel, type, digits)
+        wholesale = self._first((account.parent_id, account.parent_plan, channel, type), digits)
         if wholesale is None:
             return None
         price = max(price, wholesale)
         return Charge(price, price - wholesale)
 
-    def _first(self, lists: Iterable[str], channel: str, type: str, digits: str) -> int | None:
-        tables = self._tables
+    def _first(self, asked: "_Asked", digits: str) -> int | None:
+        tables = self._orders.get(asked)
+        if tables is None:
+            tables = self._orders[asked] = tuple(self._in_order(*asked))
+        for table in tables:
+            if (price := table.longest(digits)) is not None:
+                return price
+        return None
+
+    def _in_order(self, who: int | str | None, plan: str, channel: str, type: str) -> Iterator[Prefixes[int]]:
+        """The tables that may say what an account pays, or what we pay for a connector."""
+        lists = (f"connector:{who}",) if isinstance(who, str) else _lists(who, plan)
         for one in lists:
             for kind in (type, ""):
-                table = tables.get((one, channel, kind), NONE)
-                if (price := table.longest(digits)) is not None:
-                    return price
-        return None
+                if (table := self._tables.get((one, channel, kind))) is not None:
+                    yield table
 
 
 def candidates(

@@ -1,10 +1,12 @@
 """Price lists: which row of which list counts, when, and what an import changes."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from hopwire.model import Account, Price
-from hopwire.prices import NEVER, Change, Charge, PriceLists, changes
+from hopwire.prices import NEVER, Change, Charge, PriceLists, candidates, changes
 from hopwire.store.directory import NOBODY
 
 TO = "380671234567"
@@ -86,3 +88,27 @@ def test_an_import_says_what_it_changes(
     now: list[Price], then: list[Price], replaced: list[str], expected: list[Change]
 ) -> None:
     assert changes(now, then, replace=replaced) == expected
+
+
+ROWS = st.builds(
+    Price,
+    channel=st.sampled_from(("sms", "viber")),
+    prefix=st.sampled_from(("", "3", "380", "38067", "48")),
+    price=st.integers(0, 5),
+    type=st.sampled_from(("", "promotional", "transactional")),
+    list=st.sampled_from(("", "plan:gold", "account:7", "account:8", "connector:smsc")),
+    valid_from=st.integers(0, 3),
+)
+
+
+@given(
+    st.lists(ROWS, max_size=12, unique_by=lambda one: one._replace(price=0)),
+    st.sampled_from((SHOP, GOLD)),
+    st.sampled_from(("promotional", "transactional")),
+    st.integers(0, 3),
+)
+def test_what_is_explained_is_what_counts(rows: list[Price], account: Account, type: str, now: int) -> None:
+    lists, told = PriceLists(rows, now), candidates(rows, account, "sms", type, TO, now)
+    for _ in range(2):  # the second time as it is remembered
+        charge = lists.charge(account, "sms", type, TO)
+        assert charge == (Charge(told[0].price) if told else None)
