@@ -8,6 +8,7 @@ from aiohttp import web
 from http_ends import Asked, Far, Store, handover, line, listening
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hopwire.channels.http import Callback, Polled, Reply, Request, Said, makes_no_sense
 from hopwire.channels.http_php import ERRORS, HttpPhp, answer, parse_callback, receipts
@@ -50,6 +51,15 @@ def asked(request: Request | Never) -> dict[str, str]:
     assert (request.url, request.method) == (URL, "POST")
     assert request.headers == {"content-type": "application/x-www-form-urlencoded"}
     return dict(parse_qsl(request.body.decode(), keep_blank_values=True, strict_parsing=True))
+
+
+def test_a_gateway_that_knows_it_is_told_which_message_it_is() -> None:
+    again = HttpPhp(settings(on_unknown="resend"))
+    first, repeat = (asked(again.request(replace(handover(), repeated=one))) for one in (False, True))
+    assert first == repeat
+    assert first["client_id"] == handover().key
+    assert asked(again.request(handover(message_id=18)))["client_id"] != first["client_id"]
+    assert "client_id" not in asked(HttpPhp(settings()).request(handover()))
 
 
 def reply(text: str, status: int = 200) -> Reply:

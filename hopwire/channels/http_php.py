@@ -54,8 +54,16 @@ ERRORS: dict[str, Fault | str] = {  # by the name of the sentence in our catalog
     "wrong_credentials": Fault.CONFIGURATION,
     "unknown_command": Fault.CONFIGURATION,
     "not_enough_money": Fault.CONFIGURATION,
+    "account_paused": Fault.CONFIGURATION,
+    "key_not_allowed": Fault.CONFIGURATION,
+    "limit_reached": Fault.CONFIGURATION,
+    "spend_limit_reached": Fault.CONFIGURATION,
     "bad_recipient": Fault.NUMBER,
     "destination_not_allowed": Fault.ROUTE,
+    "premium_not_allowed": Fault.ROUTE,
+    "price_too_high": Fault.ROUTE,
+    "number_limit_reached": Fault.ROUTE,
+    "block_limit_reached": Fault.ROUTE,
     "loop": Fault.ROUTE,
     "recipient_opted_out": Fault.BLOCKED,
     "bad_sender": Fault.SENDER,
@@ -65,7 +73,8 @@ ERRORS: dict[str, Fault | str] = {  # by the name of the sentence in our catalog
     "unavailable": LATER,
     "too_many_requests": THROTTLED,
 }  # every other one is about what the message is made of
-ACCOUNT_FAULTS = {"wrong_credentials", "unknown_command", "not_enough_money", "http 401", "http 403", "url"}
+ACCOUNT_FAULTS = {code for code, fault in ERRORS.items() if fault is Fault.CONFIGURATION}
+ACCOUNT_FAULTS |= {"http 401", "http 403", "url"}
 NOT_FOUND = "not_found"
 OTHER = "errors"  # a sentence that nobody here knows; it may repeat what was sent, so it is not kept
 
@@ -302,7 +311,10 @@ class HttpPhp:
     def request(self, handover: Handover) -> Request | Never:
         sender = registered(handover.sender, self._settings.senders)
         headers = FORM | via.written(handover.via, handover.installation)
-        return self._ask("send", parameters(handover, sender))._replace(scope=sender, headers=headers)
+        form = parameters(handover, sender)
+        if self._settings.on_unknown == "resend":
+            form["client_id"] = handover.key
+        return self._ask("send", form)._replace(scope=sender, headers=headers)
 
     def answer(self, reply: Reply) -> Answer:
         return answer(reply)

@@ -1,6 +1,6 @@
 """The settings of an account at another gateway of the `/api/http.php` family."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
@@ -28,6 +28,13 @@ class HttpPhpConnector(HttpConnector, frozen=True, kw_only=True, tag_field="kind
             allowed="a table of names by name",
         ),
     ] = msgspec.field(default_factory=dict)
+    on_unknown: Annotated[
+        Literal["hold", "resend"],
+        about(
+            "When nobody knows whether a message was taken: `hold` never sends it again; `resend` does,"
+            " with the same `client_id`, by which a Hopwire knows it again."
+        ),
+    ] = "hold"
     poll_s: Annotated[Seconds, about("How often, in seconds, it is asked what became of messages.")] = 5
 
     def __post_init__(self) -> None:
