@@ -20,8 +20,8 @@ import msgspec
 
 import hopwire
 from bench import smpp_smsc
+from bench.figures import BenchError, Report, main
 from bench.program import ROOT, ask, program
-from bench.report import BenchError, Report, main
 from bench.smpp_row import Figures, Job
 
 PEERS_PYTHON = ROOT / ".venv-peers" / "bin" / "python"

@@ -1,4 +1,4 @@
-"""What both programs share: their options, and the one line in which they end."""
+"""What the programs share: their options, and the one line in which they end."""
 
 import argparse
 import asyncio
@@ -21,8 +21,16 @@ class BenchError(Exception):
     """The measurement is worth nothing; the text says why."""
 
 
+class FailedError(BenchError):
+    """The measurement is good, and what it shows is not; the text says why."""
+
+    def __init__(self, why: str, figures: Report) -> None:
+        super().__init__(why)
+        self.figures = figures
+
+
 def options(description: str) -> argparse.ArgumentParser:
-    """The options that both have."""
+    """The options that all have that measure a gateway."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--connections", type=int, default=64, help="clients that ask at a time (64)")
     parser.add_argument("--engine", choices=("sqlite", "postgres"), default="sqlite")
@@ -51,19 +59,33 @@ def report(
     after: Mapping[int, Usage],
 ) -> Report:
     """The figures; raises BenchError when the gateway refused anything."""
-    if replies.refused or not replies.accepted:
+    if replies.refused or not replies.accepted + replies.told:
         raise BenchError(f"{replies.refused} requests were refused, the first with: {replies.refusal}")
+    return figures(rig, args, replies, elapsed_s, before, after)
+
+
+def figures(
+    rig: Rig,
+    args: argparse.Namespace,
+    replies: Replies,
+    elapsed_s: float,
+    before: Mapping[int, Usage],
+    after: Mapping[int, Usage],
+) -> Report:
+    """The figures, whatever was refused."""
+    answered = max(1, replies.accepted + replies.told)
     cpu = cpu_by_title(before, after)
     return {
-        "rate": round(replies.accepted / elapsed_s, 1),
+        "rate": round(answered / elapsed_s, 1),
         "p50_ms": round(replies.p50_ms, 2),
         "p99_ms": round(replies.p99_ms, 2),
-        "cpu_s_per_1000": {title: round(s / replies.accepted * 1000, 4) for title, s in cpu.items()},
+        "cpu_s_per_1000": {title: round(s / answered * 1000, 4) for title, s in cpu.items()},
         "peak_rss_mb": {title: round(mb, 1) for title, mb in peak_by_title(after).items()},
-        "messages": replies.accepted,
+        "messages": answered,
         "seconds": round(elapsed_s, 2),
         "connections": args.connections,
         "engine": rig.engine,
+        "stored": rig.stored[1] - rig.stored[0],
         "fsync": rig.durability,
     }
 
@@ -71,14 +93,21 @@ def report(
 def main(work: Callable[[], Awaitable[Report]], *, limit_s: float, as_json: bool) -> int:
     """Measure and print; the exit code."""
     try:
-        figures = asyncio.run(_bounded(work, limit_s))
+        _print(asyncio.run(_bounded(work, limit_s)), as_json)
+    except FailedError as error:
+        _print(error.figures, as_json)
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
     except (BenchError, ProgramError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     except (asyncio.CancelledError, KeyboardInterrupt):
         return 130
-    print(json.dumps(figures) if as_json else "\n".join(f"{k}: {v}" for k, v in figures.items()), flush=True)
     return 0
+
+
+def _print(figures: Report, as_json: bool) -> None:
+    print(json.dumps(figures) if as_json else "\n".join(f"{k}: {v}" for k, v in figures.items()), flush=True)
 
 
 async def _bounded(work: Callable[[], Awaitable[Report]], limit_s: float) -> Report:
