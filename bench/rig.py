@@ -17,8 +17,7 @@ from typing import Any
 
 import psycopg
 
-from bench import load, measure, smsc, stock
-from bench import viber as viber_far_end
+from bench import http_far_end, load, measure, smsc, stock
 from bench.program import ask, program
 from hopwire.admission import now_ms
 from hopwire.cli.processes import Supervisor, listen
@@ -215,8 +214,10 @@ async def start_smsc(stack: contextlib.AsyncExitStack) -> int:
 
 
 async def _start_viber(stack: contextlib.AsyncExitStack) -> int:
-    process = await stack.enter_async_context(program("bench.viber"))
-    return (await ask(process, viber_far_end.Job(), viber_far_end.Ready)).port
+    """A partner endpoint of Viber's that knows no number, and says so of every message at once; its port."""
+    process = await stack.enter_async_context(program("bench.http_far_end"))
+    job = http_far_end.Job(http_far_end.NOT_A_VIBER_USER)
+    return (await ask(process, job, http_far_end.Served)).port
 
 
 def _nobodys_port(stack: contextlib.AsyncExitStack) -> int:

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,7 +16,8 @@ from typing import Any
 import pytest
 
 import hopwire
-from bench import load, measure, smpp, smpp_row, soak, stock
+from bench import kannel, load, machine, measure, page, peers, smpp, smpp_row, soak, stock
+from bench import report as whole
 from bench.figures import BenchError, report
 from bench.rig import Rig, configure, seed
 from hopwire import phone
@@ -29,7 +31,7 @@ ROOT = Path(__file__).parent.parent
 FIGURES = {"bench", "rate", "p50_ms", "p99_ms", "cpu_s_per_1000", "peak_rss_mb", "messages"} | {
     "seconds", "connections", "engine", "stored", "fsync",
 }  # fmt: skip
-MEASURES = ("accept", "ceiling", "deliver", "grow", "mixed", "receive", "redirect", "soak")
+MEASURES = ("accept", "ceiling", "deliver", "grow", "mixed", "peers", "receive", "redirect", "soak")
 
 
 def started(*words: str, folder: Path) -> subprocess.Popen[str]:
@@ -99,7 +101,7 @@ def test_deliver_waits_until_every_message_is_final(engine: str, tmp_path: Path)
 
 def test_redirect_goes_from_viber_to_sms(engine: str, tmp_path: Path) -> None:
     said = figures(tmp_path, "bench.redirect", "--messages", "100", "--engine", engine)
-    assert_sane(said, engine, {"bench: load", "bench: smsc", "bench: viber"} | GATEWAY[engine])
+    assert_sane(said, engine, {"bench: load", "bench: smsc", "bench: http far end"} | GATEWAY[engine])
     assert (said["messages"], said["finals"]) == (100, {"Delivered": 100})
     assert said["ways"] == {"viber failed, sms delivered": 100}
 
@@ -191,7 +193,8 @@ def test_postgres_must_be_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "option"), [("smpp", "--windows"), *((name, "--connections") for name in MEASURES)]
+    ("name", "option"),
+    [("smpp", "--windows"), ("report", "--only"), *((name, "--connections") for name in MEASURES)],
 )
 def test_the_commands_start_without_being_installed(name: str, option: str, tmp_path: Path) -> None:
     env = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
@@ -200,6 +203,116 @@ def test_the_commands_start_without_being_installed(name: str, option: str, tmp_
     )
     assert (run.returncode, run.stderr) == (0, "")
     assert option in run.stdout
+
+
+# ---- beside others
+
+
+@pytest.mark.skipif(kannel.here() is None, reason="Kannel is not here; bench/peers gets it")
+def test_kannel_takes_the_same_load(tmp_path: Path) -> None:
+    said = figures(tmp_path, "bench.peers", "--messages", "50", "--connections", "4")
+    assert said["kannel"][0].isdigit()
+    rows = {(row["gateway"], row["store"]): row for row in said["rows"]}
+    assert set(rows) == {
+        ("hopwire", "sqlite, fsync"),
+        ("kannel", "memory, no fsync"),
+        ("kannel", "spool, no fsync"),
+    }
+    for (gateway, _), row in rows.items():
+        assert row["accepted_rate"] >= row["rate"] > 0
+        assert 0 < row["p50_ms"] <= row["p99_ms"]
+        ours = {"hopwire: gateway"} if gateway == "hopwire" else {"kannel: bearerbox", "kannel: smsbox"}
+        assert {title for title in row["cpu_s_per_1000"] if page.is_gateway(title)} == ours
+
+
+async def test_without_kannel_ours_is_measured_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(kannel, "UNPACKED", tmp_path / "build" / "kannel")
+    monkeypatch.setattr(kannel, "SYSTEM_PATH", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))  # no apt-get either
+    args = argparse.Namespace(engine="sqlite", database=None, connections=2, messages=5)
+    said: dict[str, Any] = await peers.peers(args)
+    assert (said["kannel"], [row["gateway"] for row in said["rows"]]) == (None, ["hopwire"])
+    assert peers.MISSING in capsys.readouterr().err
+    assert list((tmp_path / "build").iterdir()) == []
+
+
+# ---- the page
+
+
+def test_the_report_writes_what_its_programs_said(tmp_path: Path) -> None:
+    written, words = tmp_path / "page.md", ("--tiny", "--only", "accept", "mixed", "--database", "")
+    written.write_text(f"# By hand\n\n{page.BEGIN}\nold\n{page.END}\n\nBy hand, too.\n")
+    run = started("bench.report", *words, "--page", str(written), "--note", "A test.", folder=tmp_path)
+    out, err = run.communicate()
+    assert run.returncode == 0, err
+    *lines, said = map(json.loads, out.splitlines())
+    assert [line["bench"] for line in lines] == ["machine", "accept", "accept", "mixed", "mixed"]
+    assert said["plots"] == ["page-connections.png", "page-rates.png"]
+    assert all((tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in said["plots"])
+    text = written.read_text()
+    assert text.startswith("# By hand\n")
+    assert text.endswith("By hand, too.\n")
+    assert "old" not in text
+    assert "| note | A test. |" in text
+    for line in lines[1:]:
+        assert f"| {page.count(line['rate'])} | {line['p50_ms']:.1f} | {line['p99_ms']:.1f} |" in text
+        assert line["command"] in text
+    kept = tmp_path / "lines"
+    kept.write_text(out)
+    again = started("bench.report", "--read", str(kept), "--page", str(written), folder=tmp_path)
+    again.communicate()
+    assert again.returncode == 0
+    assert written.read_text() == text
+
+
+def line(bench: str, rate: float, **more: Any) -> dict[str, Any]:
+    times = {"p50_ms": 1.0, "p99_ms": 2.0, "connections": 64, "engine": "sqlite"}
+    return {"bench": bench, "rate": rate, "cpu_s_per_1000": {"hopwire: gateway": 0.1}, **times, **more}
+
+
+def test_the_page_has_the_middle_one_of_several_runs() -> None:
+    runs = [line("accept", rate, command="bench/accept") for rate in (700.0, 100.0, 500.0)]
+    text = page.body(runs, [])
+    assert "| 500 |" in text
+    assert "| 700 |" not in text
+
+
+def test_a_figure_is_told_as_a_share_of_the_ceiling() -> None:
+    http = {"rate": 3000.0, "cpu_s_per_1000": {"bench: constant": 0.04}}
+    store = [{"batch": 64, "rate": 6000.0, "cpu_s_per_1000": 0.02}]
+    ceiling = {"bench": "ceiling", "engine": "sqlite", "http": http, "store": store}
+    text = page.body([ceiling, line("accept", 500.0), line("receive", 1500.0)], [])
+    assert "| SQLite | 500 | 25% |" in text  # of 2,000: both, one after the other
+    assert "| SQLite | 1,500 | 50% |" in text
+
+
+def test_what_failed_is_told_and_has_no_figures() -> None:
+    failed = {"bench": "deliver", "command": "bench/deliver --messages 50", "failed": "not done after 60 s"}
+    text = page.body([failed], [])
+    assert "- `deliver`: not done after 60 s\n" in text
+    assert "At a glance" not in text
+
+
+def test_a_page_without_the_marks_is_left_alone() -> None:
+    with pytest.raises(ValueError, match="no part"):
+        page.put("# By hand\n", "")
+
+
+def test_every_program_is_run_as_often_as_its_size_says() -> None:
+    once = list(whole.commands(whole.NAMES, whole.TINY, postgres=False))
+    thrice = list(whole.commands(whole.NAMES, whole.TINY._replace(times=3), postgres=False))
+    assert {name for name, *_ in once} == set(MEASURES)
+    assert len([name for name, *_ in thrice if name == "deliver"]) == 3
+    assert len([name for name, *_ in thrice if name == "soak"]) == 1
+
+
+def test_the_machine_is_described_without_its_names(tmp_path: Path) -> None:
+    said = machine.described(tmp_path, None, "")
+    assert said["bench"] == "machine"
+    assert socket.gethostname() not in json.dumps(said)
+    assert list(tmp_path.iterdir()) == []
 
 
 # ---- what is in stock

@@ -1,7 +1,7 @@
-"""The far end for Viber: a partner endpoint that knows no number, and says so of every message at once.
+"""A far end for HTTP: answers every request the same, and counts them.
 
 Rule: it costs as little as it can, for it shares the machine with what it measures: of a request it reads how
-long it is, and its answer is constant. The shape is that of `send_message`, see hopwire/simulators/viber.py.
+long it is, and no more.
 """
 
 import asyncio
@@ -12,20 +12,27 @@ import msgspec
 from bench.load import LENGTH
 from bench.program import main
 
-NOT_A_USER = 9  # SRVC_NOT_VIBER_USER
-BODY = b'{"status":%d,"seq":0}' % NOT_A_USER
-REPLY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
-    len(BODY),
-    BODY,
-)
+HEAD = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
+NOT_A_VIBER_USER = '{"status":9,"seq":0}'  # SRVC_NOT_VIBER_USER, see hopwire/simulators/viber.py
 
 
 class Job(msgspec.Struct):
-    pass
+    """Serve, where it has not begun to; tell how far it is."""
+
+    body: str  # of every answer
 
 
-class Ready(msgspec.Struct):
+class Served(msgspec.Struct):
     port: int
+    requests: int  # that have been answered
+
+
+class FarEnd:
+    """What the connections share."""
+
+    requests = 0
+    port = 0
+    reply = b""
 
 
 class Session(asyncio.Protocol):
@@ -44,7 +51,8 @@ class Session(asyncio.Protocol):
         while end := whole(self._data):
             self._data = self._data[end:]
             requests += 1
-        self._transport.write(REPLY * requests)
+        FarEnd.requests += requests
+        self._transport.write(FarEnd.reply * requests)
 
 
 def whole(data: bytes) -> int:
@@ -55,12 +63,16 @@ def whole(data: bytes) -> int:
     return len(head) + len(blank) + size if blank and len(rest) >= size else 0
 
 
-async def run(job: Job) -> Ready:
+async def run(job: Job) -> Served:
     """Serve on a free port until the process ends."""
-    sock = socket.create_server(("127.0.0.1", 0))
-    await asyncio.get_running_loop().create_server(Session, sock=sock)
-    return Ready(sock.getsockname()[1])
+    if not FarEnd.port:
+        body = job.body.encode()
+        FarEnd.reply = f"{HEAD}{len(body)}\r\n\r\n".encode() + body
+        sock = socket.create_server(("127.0.0.1", 0))
+        await asyncio.get_running_loop().create_server(Session, sock=sock)
+        FarEnd.port = sock.getsockname()[1]
+    return Served(FarEnd.port, FarEnd.requests)
 
 
 if __name__ == "__main__":
-    main("bench: viber", Job, run)
+    main("bench: http far end", Job, run)
