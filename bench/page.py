@@ -42,15 +42,18 @@ def body(lines: Sequence[Line], plots: Iterable[Path]) -> str:
 
 
 def of(lines: Iterable[Line], bench: str) -> list[Line]:
-    """What one program has measured; of several runs of a command, the middle one by its rate."""
+    """What one program has measured; of several runs of a command, the middle one."""
     runs: dict[str, list[Line]] = {}
     for line in lines:
         if line["bench"] == bench and line.keys() - {"bench", "command", "failed"}:
             runs.setdefault(line.get("command", ""), []).append(line)
-    return [sorted(some, key=_rate)[len(some) // 2] for some in runs.values()]
+    return [sorted(some, key=_order)[len(some) // 2] for some in runs.values()]
 
 
-def _rate(line: Line) -> float:
+def _order(line: Line) -> float:
+    """By what the runs of a command are ranked: their rate, or where that was given, their latency."""
+    if "offered" in line:
+        return float(line["p99_ms"])
     return float(line["http"]["rate"] if "http" in line else line.get("rate", 0.0))
 
 
@@ -152,7 +155,7 @@ def _connections(lines: Sequence[Line], plot: str | None) -> str:
         "accepted a second",
         "p50 ms",
         "p99 ms",
-        "CPU of the gateway, µs each",
+        "CPU, µs each",
     )
     text = _table(heads, rows) + _picture(plot, "Accepted messages a second against connections")
     return _section("Acceptance and connections", text) if rows else ""
@@ -203,6 +206,9 @@ def _stored(lines: Sequence[Line], plot: str | None) -> str:
     return _section("The same work over stored messages", text) if rows else ""
 
 
+SHORT = " That is too short to judge memory by: the store fills its cache of pages first."
+
+
 def _soak(lines: Sequence[Line], plot: str | None) -> str:
     rows = []
     for line in of(lines, "soak"):
@@ -221,7 +227,8 @@ def _soak(lines: Sequence[Line], plot: str | None) -> str:
     heads = ("", "memory of the gateway, MB", "open files", "write-ahead log, MB", "p99 ms")
     said = "".join(
         f"\n{count(one['offered'])} requests a second for {one['seconds'] / 60:.1f} minutes, mixed as above:"
-        f" {count(one['errors'])} errors; all {count(one['sent'])} messages ended.\n\n"
+        f" {count(one['errors'])} errors; all {count(one['sent'])} messages ended."
+        f"{'' if one['judged'] else SHORT}\n\n"
         for one in of(lines, "soak")
     )
     text = said + _table(heads, rows) + _picture(plot, "Memory and p99 over time")

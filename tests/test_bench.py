@@ -143,7 +143,7 @@ def test_the_soak_tells_what_the_gateway_holds(tmp_path: Path) -> None:
     assert said["finals"] == {"Delivered": said["sent"]}
     assert sum(slice["requests"] for slice in said["slices"]) == said["messages"] == 60
     assert len(said["slices"]) == 3
-    assert len(said["samples"]) == 3
+    assert (len(said["samples"]), said["judged"]) == (3, False)
     for sample in said["samples"]:
         assert sample["rss_mb"] > 1
         assert sample["files"] > 3
@@ -277,6 +277,14 @@ def test_the_page_has_the_middle_one_of_several_runs() -> None:
     text = page.body(runs, [])
     assert "| 500 |" in text
     assert "| 700 |" not in text
+
+
+def test_of_runs_at_a_given_rate_it_has_the_middle_latency() -> None:
+    runs = [
+        line("mixed", 100.0, command="bench/mixed", offered=100.0, errors=0, p999_ms=9.0) | {"p99_ms": p99}
+        for p99 in (7.0, 3.0, 5.0)
+    ]
+    assert "| 100 | 100 | 1.0 | 5.0 | 9.0 | 0 |" in page.body(runs, [])
 
 
 def test_a_figure_is_told_as_a_share_of_the_ceiling() -> None:
