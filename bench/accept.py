@@ -7,7 +7,7 @@ share the machine with accepting.
 import argparse
 import sys
 
-from bench.report import Report, database, main, options, report
+from bench.figures import Report, database, main, options, report
 from bench.rig import rig
 
 START_S = 60  # for everything around the measurement
@@ -17,7 +17,7 @@ async def accept(args: argparse.Namespace) -> Report:
     """One measurement."""
     async with rig(database(args), far_end=args.deliver) as gateway:
         before = gateway.usage()
-        replies = await gateway.load(args.connections, seconds=args.seconds)
+        replies = await gateway.send(args.connections, seconds=args.seconds)
         after = gateway.usage()
         figures = report(gateway, args, replies, replies.ended_at - replies.began_at, before, after)
     return {"bench": "accept", **figures, "delivering": args.deliver}

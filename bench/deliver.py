@@ -7,7 +7,7 @@ import argparse
 import sys
 import time
 
-from bench.report import Report, database, main, options, report
+from bench.figures import Report, database, main, options, report
 from bench.rig import rig
 
 START_S = 60  # for everything around the measurement
@@ -18,12 +18,11 @@ async def deliver(args: argparse.Namespace) -> Report:
     """One measurement."""
     async with rig(database(args), far_end=True) as gateway:
         before = gateway.usage()
-        replies = await gateway.load(args.connections, messages=args.messages)
-        await gateway.all_final(replies.accepted)
+        replies = await gateway.send(args.connections, messages=args.messages)
+        finals = await gateway.finals(replies.ids)
         ended_at = time.monotonic()
         after = gateway.usage()
         figures = report(gateway, args, replies, ended_at - replies.began_at, before, after)
-        finals = await gateway.finals()
     return {"bench": "deliver", **figures, "finals": finals}
 
 

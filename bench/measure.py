@@ -22,6 +22,13 @@ class Usage(NamedTuple):
     peak_mb: float  # most memory that was resident at a time
 
 
+class Holding(NamedTuple):
+    """What processes hold at a moment."""
+
+    rss_mb: float
+    files: int  # descriptors, of sockets, too
+
+
 def descendants() -> dict[int, Usage]:
     """Every process that this one started, and those they started, by its id."""
     parents = dict(_parents())
@@ -50,6 +57,12 @@ def peak_by_title(after: Mapping[int, Usage]) -> dict[str, float]:
     for use in after.values():
         peaks[use.title] = max(use.peak_mb, peaks.get(use.title, 0.0))
     return peaks
+
+
+def holding(name: str) -> Holding:
+    """What the processes that this one started hold now, of those whose titles begin with `name`."""
+    pids = [pid for pid, use in descendants().items() if use.title.startswith(name)]
+    return Holding(sum(map(_resident_mb, pids)), sum(map(_open_files, pids)))
 
 
 def fsync_ms(folder: Path) -> float:
@@ -91,8 +104,23 @@ def _stat(pid: int) -> list[str]:
 
 
 def _peak_mb(pid: int) -> float:
-    lines = (line for line in _read(pid, "status").splitlines() if line.startswith("VmHWM:"))
-    return int(next(lines, "VmHWM: 0 kB").split()[1]) / 1024
+    return _memory_mb(pid, "VmHWM:")
+
+
+def _resident_mb(pid: int) -> float:
+    return _memory_mb(pid, "VmRSS:")
+
+
+def _memory_mb(pid: int, what: str) -> float:
+    lines = (line for line in _read(pid, "status").splitlines() if line.startswith(what))
+    return int(next(lines, f"{what} 0 kB").split()[1]) / 1024
+
+
+def _open_files(pid: int) -> int:
+    try:
+        return sum(1 for _ in (PROC / str(pid) / "fd").iterdir())
+    except OSError:  # it has ended
+        return 0
 
 
 def _read(pid: int, name: str) -> str:

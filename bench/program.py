@@ -1,5 +1,5 @@
-"""Both sides of a process of the bench: it is given one job, a line of JSON, gives one line back, and lives
-until its standard input closes.
+"""Both sides of a process of the bench: it is given jobs, each a line of JSON, gives one line back for each,
+and lives until its standard input closes.
 
 Rule: nothing is left over. A process that was started ends with the one that started it, however that ends.
 """
@@ -19,6 +19,7 @@ from setproctitle import setproctitle
 
 ROOT = Path(__file__).resolve().parent.parent
 END_S = 5
+LONGEST_LINE = 1_048_576
 
 Told = TypeVar("Told")
 Answer = TypeVar("Answer")
@@ -32,7 +33,7 @@ class ProgramError(Exception):
 
 
 def main(title: str, told: type[Told], work: Callable[[Told], Awaitable[object]]) -> None:
-    """Be this program: read the job, do it, tell what came of it, wait for the end of the input."""
+    """Be this program: read a job, do it, tell what came of it, until the input ends."""
     setproctitle(title)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started us decides
     print("ready", flush=True)
@@ -41,10 +42,8 @@ def main(title: str, told: type[Told], work: Callable[[Told], Awaitable[object]]
 
 async def _main(told: type[Told], work: Callable[[Told], Awaitable[object]]) -> None:
     loop = asyncio.get_running_loop()
-    line = await loop.run_in_executor(None, sys.stdin.buffer.readline)
-    if line:
+    while line := await loop.run_in_executor(None, sys.stdin.buffer.readline):
         print(msgspec.json.encode(await work(msgspec.json.decode(line, type=told))).decode(), flush=True)
-        await loop.run_in_executor(None, sys.stdin.buffer.readline)
 
 
 # ---- outside
@@ -54,7 +53,7 @@ async def _main(told: type[Told], work: Callable[[Told], Awaitable[object]]) -> 
 async def program(module: str) -> AsyncIterator[Process]:
     """Start the program and wait until it has its imports behind it; on leaving, end it."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, stdin=PIPE, stdout=PIPE, cwd=ROOT
+        sys.executable, "-m", module, stdin=PIPE, stdout=PIPE, cwd=ROOT, limit=LONGEST_LINE
     )
     try:
         assert process.stdout is not None
@@ -65,7 +64,7 @@ async def program(module: str) -> AsyncIterator[Process]:
 
 
 async def ask(process: Process, job: object, answer: type[Answer]) -> Answer:
-    """Give it its job and wait for the answer; raises ProgramError."""
+    """Give it a job and wait for the answer; raises ProgramError."""
     assert process.stdin is not None and process.stdout is not None
     with contextlib.suppress(ConnectionError):  # then there is no answer either
         process.stdin.write(msgspec.json.encode(job) + b"\n")

@@ -9,21 +9,23 @@ import secrets
 import socket
 import tempfile
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from bench import load, measure, smsc
+from bench import http_far_end, load, measure, smsc, stock
 from bench.program import ask, program
 from hopwire.admission import now_ms
 from hopwire.cli.processes import Supervisor, listen
 from hopwire.cli.run import parts
 from hopwire.config import Config, parse
 from hopwire.credentials import hash_password, installation_secret, key_digest, key_label, new_key
-from hopwire.model import Limits, Price, Status
+from hopwire.model import Account, Limits, Price
+from hopwire.store import Store
 from hopwire.store.directory import Directory
 from hopwire.store.ledger import Ledger
 from hopwire.store.migrate import open_store
@@ -33,38 +35,81 @@ MONEY = 10_000_000 * 1_000_000
 PRICE = 800_000
 RECEIPT_DELAY_S = 0.1  # of the far end: long enough for the answer to be recorded before the receipt comes
 WINDOW = 200
-LOOK_S = 0.05  # how often it is looked whether all messages are final
+LOOK_S = 0.05  # how often it is looked whether all messages are final,
+TOGETHER = 1000  # so many of them at a time
+DATABASE = "hopwire.db"
+SLOWEST_FILL = 5000  # messages a second, below which it is given up
 
 
-@dataclass(frozen=True)
+def fill_s(messages: int) -> float:
+    """The longest that it may take to put so many into the database."""
+    return messages / SLOWEST_FILL
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rig:
     """A gateway that runs, and the load that can be put on it."""
 
     engine: str  # "sqlite" or "postgres"
     durability: str  # what a commit does here, in words
-    directory: Directory
+    folder: Path  # of SQLite's file
+    store: Store
+    account_id: int
+    stored: tuple[int, int]  # ids of the messages that were there before: from the first up to the second
     _load: Process
     _port: int
     _key: str
 
-    async def load(
+    async def send(
         self, connections: int, *, messages: int | None = None, seconds: float | None = None
     ) -> load.Replies:
-        """Ask over so many connections until so many messages, or so much time, have gone."""
-        job = load.Job(
-            port=self._port, key=self._key, connections=connections, messages=messages, seconds=seconds
+        """Send over so many connections until so many messages, or so much time, have gone."""
+        return await self._run(
+            connections=connections, send=load.sending(self._key), messages=messages, seconds=seconds
         )
-        return await ask(self._load, job, load.Replies)
 
-    async def finals(self) -> dict[str, int]:
-        """How many messages ended, by their final status."""
-        found = await self.directory.count_by_status()
-        return {Status(status).text: n for status, n in found.items() if Status(status).final}
+    async def query(self, connections: int, seconds: float, ids: tuple[int, int]) -> load.Replies:
+        """Ask how messages with these ids stand, all of which there are."""
+        query = load.querying(self._key)
+        return await self._run(connections=connections, query=query, ids=ids, seconds=seconds)
 
-    async def all_final(self, messages: int) -> None:
-        """Wait until so many messages have ended."""
-        while sum((await self.finals()).values()) < messages:  # noqa: ASYNC110 - another process's work
+    async def mix(
+        self, connections: int, rate: float, queries: float, seconds: float, slice_s: float | None = None
+    ) -> load.Replies:
+        """Send at planned times, and ask for what was sent; `queries` is their share of all requests."""
+        return await self._run(
+            connections=connections,
+            send=load.sending(self._key),
+            query=load.querying(self._key),
+            queries=queries,
+            rate=rate,
+            seconds=seconds,
+            slice_s=slice_s,
+        )
+
+    async def _run(self, **job: Any) -> load.Replies:
+        return await ask(self._load, load.Job(port=self._port, **job), load.Replies)
+
+    async def finals(self, ids: tuple[int, int]) -> dict[str, int]:
+        """Wait until every message with such an id has ended; how many have, by their final status."""
+        found: Counter[str] = Counter()
+        for first in range(*ids, TOGETHER):
+            found += await self._ended(range(first, min(first + TOGETHER, ids[1])))
+        return dict(found)
+
+    async def _ended(self, ids: Sequence[int]) -> Counter[str]:
+        while True:
+            standings = (await self.store.statuses(self.account_id, ids)).values()
+            if all(one.status.final for one in standings):
+                return Counter(one.status.text for one in standings)
             await asyncio.sleep(LOOK_S)
+
+    async def ways(self, messages: int) -> dict[str, int]:
+        """How many of the newest messages went which way: "viber failed, sms delivered"."""
+        latest = await self.store.latest(messages)
+        return dict(
+            Counter(", ".join(f"{step.channel} {step.state}" for step in one.steps) for one in latest)
+        )
 
     def usage(self) -> dict[int, measure.Usage]:
         """What the processes have used so far."""
@@ -73,39 +118,42 @@ class Rig:
 
 
 @contextlib.asynccontextmanager
-async def rig(database: str | None, *, far_end: bool) -> AsyncIterator[Rig]:
+async def rig(
+    database: str | None, *, far_end: bool, viber: bool = False, stored: int = 0
+) -> AsyncIterator[Rig]:
     """Start everything; `database` is a PostgreSQL, None means SQLite in the folder for temporary files.
 
-    Without a far end the connector finds nobody at its port: messages are kept and wait.
+    Without a far end the connector finds nobody at its port: messages are kept and wait. With `viber` they go
+    there first, to a far end that knows no number. `stored` messages are in the database beforehand.
     """
     async with contextlib.AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hopwire-bench-")))
-        url = stack.enter_context(_schema(database)) if database else f"sqlite:{folder / 'hopwire.db'}"
+        folder, url = enter_database(stack, database)
         http = stack.enter_context(contextlib.closing(listen("127.0.0.1", 0)))
-        if far_end:
-            port = await _start_smsc(stack)
-        else:
-            port = _nobodys_port(stack)
-        config = _config(url, port)
+        smsc_port = await start_smsc(stack) if far_end else _nobodys_port(stack)
+        viber_port = await _start_viber(stack) if viber else None
+        config = configure(url, smsc_port, viber_port)
         store = await open_store(url)
         stack.push_async_callback(store.close)
-        directory = Directory(store.engine)
-        key = await _seed(config, directory)
+        account, key = await seed(config, Directory(store.engine))
+        ids = await _stock(config, store, account, key, stored)
         client = await stack.enter_async_context(program("bench.load"))
         await _start_gateway(stack, config, http)
         yield Rig(
-            "postgres" if database else "sqlite",
-            _commits(database) if database else _fsyncs(folder),
-            directory,
-            client,
-            http.getsockname()[1],
-            key,
+            engine="postgres" if database else "sqlite",
+            durability=durability(database, folder),
+            folder=folder,
+            store=store,
+            account_id=account.id,
+            stored=ids,
+            _load=client,
+            _port=http.getsockname()[1],
+            _key=key,
         )
 
 
-def _config(url: str, smsc_port: int) -> Config:
-    """Messages ask for Viber and go by SMS at once, because there is no Viber route."""
-    connector: dict[str, Any] = {
+def configure(url: str, smsc_port: int, viber_port: int | None = None) -> Config:
+    """Messages ask for Viber; without a Viber route they go by SMS at once."""
+    smsc: dict[str, Any] = {
         "kind": "smpp",
         "host": "127.0.0.1",
         "port": smsc_port,
@@ -113,37 +161,63 @@ def _config(url: str, smsc_port: int) -> Config:
         "password": "",
         "window": WINDOW,
     }
+    viber: dict[str, Any] = {
+        "kind": "viber",
+        "url": f"http://127.0.0.1:{viber_port}/vibersrvc/1/send_message",
+        "service_ids": {"*": 3100},
+        "callback_secret": secrets.token_hex(16),
+        "window": WINDOW,
+    }
+    by_viber = [{"channel": "viber", "connector": "viber"}] if viber_port else []
     return parse(
         {
             "store": {"url": url, "secret": secrets.token_hex(16)},
             "log": {"level": "error"},
-            "connectors": {"smsc": connector},
-            "routes": [{"channel": "sms", "connector": "smsc"}],
+            "connectors": {stock.CONNECTOR: smsc} | ({"viber": viber} if viber_port else {}),
+            "routes": [{"channel": "sms", "connector": stock.CONNECTOR}, *by_viber],
         }
     )
 
 
-async def _seed(config: Config, directory: Directory) -> str:
-    """One account with money, a price and a key; the key."""
+async def seed(config: Config, directory: Directory) -> tuple[Account, str]:
+    """One account with money, prices and a key; the key."""
     now, key = now_ms(), new_key()
     account = await directory.create_account(
         "bench", hash_password(secrets.token_hex(8)), now, limits=Limits(destinations=("*",))
     )
     assert account is not None
     await Ledger(directory.engine).top_up(account, MONEY, "bench", now)
-    await PriceBook(directory.engine).put([Price("sms", "", PRICE)])
+    await PriceBook(directory.engine).put([Price("sms", "", PRICE), Price("viber", "", PRICE // 2)])
     digest = key_digest(installation_secret(config.store), key)
     await directory.create_key(account, digest, key_label(key), "bench", now)
-    return key
+    caller = await directory.caller_by_key(digest)
+    assert caller is not None
+    return caller.account, key
+
+
+async def _stock(config: Config, store: Store, account: Account, key: str, messages: int) -> tuple[int, int]:
+    """So many messages that have ended; their ids."""
+    if not messages:
+        return 0, 0
+    sample = await stock.sample(config, store.engine, account, key)
+    return await stock.fill(store.engine, sample, account.id, messages)
 
 
 # ---- processes
 
 
-async def _start_smsc(stack: contextlib.AsyncExitStack) -> int:
+async def start_smsc(stack: contextlib.AsyncExitStack) -> int:
+    """An SMSC; its port."""
     process = await stack.enter_async_context(program("bench.smsc"))
     ready = await ask(process, smsc.Job(RECEIPT_DELAY_S), smsc.Ready)
     return ready.port
+
+
+async def _start_viber(stack: contextlib.AsyncExitStack) -> int:
+    """A partner endpoint of Viber's that knows no number, and says so of every message at once; its port."""
+    process = await stack.enter_async_context(program("bench.http_far_end"))
+    job = http_far_end.Job(http_far_end.NOT_A_VIBER_USER)
+    return (await ask(process, job, http_far_end.Served)).port
 
 
 def _nobodys_port(stack: contextlib.AsyncExitStack) -> int:
@@ -165,6 +239,17 @@ async def _start_gateway(stack: contextlib.AsyncExitStack, config: Config, http:
 
 
 # ---- databases
+
+
+def enter_database(stack: contextlib.AsyncExitStack, database: str | None) -> tuple[Path, str]:
+    """A folder for temporary files, and the address of an empty database: a schema of this one, or a file."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hopwire-bench-")))
+    return folder, stack.enter_context(_schema(database)) if database else f"sqlite:{folder / DATABASE}"
+
+
+def durability(database: str | None, folder: Path) -> str:
+    """What a commit does there, in words."""
+    return _commits(database) if database else _fsyncs(folder)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,6 @@ import argparse
 import asyncio
 import contextlib
 import os
-import platform
 import subprocess
 import sys
 from asyncio.subprocess import PIPE
@@ -20,8 +19,9 @@ import msgspec
 
 import hopwire
 from bench import smpp_smsc
+from bench.figures import BenchError, Report, main
+from bench.machine import basics
 from bench.program import ROOT, ask, program
-from bench.report import BenchError, Report, main
 from bench.smpp_row import Figures, Job
 
 PEERS_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
@@ -57,7 +57,7 @@ async def smpp(args: argparse.Namespace) -> Report:
             rows += found
     return {
         "bench": "smpp",
-        "machine": machine(),
+        "machine": basics(),
         "libraries": libraries,
         "rows": [msgspec.to_builtins(row) for row in rows],
     }
@@ -115,18 +115,6 @@ def peers(python: Path, *, must: bool) -> dict[str, str]:
         return {}
     said = subprocess.run([python, "-c", VERSIONS, *PEERS], capture_output=True, text=True, check=True)
     return dict(zip(PEERS, said.stdout.split(), strict=True))
-
-
-def machine() -> dict[str, object]:
-    """What the figures depend on."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return {
-        "cpu": models[0] if models else platform.machine(),
-        "cores": os.cpu_count(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-    }
 
 
 def heading(libraries: dict[str, str]) -> str:

@@ -1,0 +1,104 @@
+"""The same work over an empty database, over a million stored messages, and over as many as are asked for.
+
+Accepting goes on while an SMSC takes what was accepted, as it does in a gateway that has stored anything.
+"""
+
+import argparse
+import sys
+import time
+from statistics import median
+
+from bench.figures import BenchError, Report, database, main, options, report
+from bench.rig import Rig, fill_s, rig
+
+NEWEST = 50  # messages of a listing
+LISTINGS = 20
+START_S = 60  # for everything around the measurements of one size
+SLOWEST = 100  # messages a second, below which it is given up
+
+
+async def grow(args: argparse.Namespace) -> Report:
+    """One measurement: a row for each size."""
+    rows = [await _row(args, stored) for stored in args.stored]
+    return {"bench": "grow", "rows": rows, "connections": args.connections, "engine": args.engine}
+
+
+async def _row(args: argparse.Namespace, stored: int) -> Report:
+    print(f"bench: grow: {stored} stored messages", file=sys.stderr, flush=True)
+    began = time.monotonic()
+    async with rig(database(args), far_end=True, stored=stored) as gateway:
+        ready_s = time.monotonic() - began
+        accept = await _accept(gateway, args)
+        deliver, ids = await _deliver(gateway, args)
+        receive = await _receive(gateway, args, gateway.stored if stored else ids)
+        return {
+            "stored": stored,
+            "ready_s": round(ready_s, 1),
+            "file_mb": _file_mb(gateway),
+            "accept": accept,
+            "deliver": deliver,
+            "receive": receive,
+            "newest_ms": await _newest_ms(gateway),
+            "fsync": gateway.durability,
+        }
+
+
+async def _accept(gateway: Rig, args: argparse.Namespace) -> Report:
+    before = gateway.usage()
+    replies = await gateway.send(args.connections, seconds=args.seconds)
+    after = gateway.usage()
+    await gateway.finals(replies.ids)
+    return report(gateway, args, replies, replies.ended_at - replies.began_at, before, after)
+
+
+async def _deliver(gateway: Rig, args: argparse.Namespace) -> tuple[Report, tuple[int, int]]:
+    """The figures, and the ids of the messages."""
+    before = gateway.usage()
+    replies = await gateway.send(args.connections, messages=args.messages)
+    finals = await gateway.finals(replies.ids)
+    elapsed_s = time.monotonic() - replies.began_at
+    measured = report(gateway, args, replies, elapsed_s, before, gateway.usage())
+    return measured | {"finals": finals}, replies.ids
+
+
+async def _receive(gateway: Rig, args: argparse.Namespace, ids: tuple[int, int]) -> Report:
+    before = gateway.usage()
+    replies = await gateway.query(args.connections, args.seconds, ids)
+    after = gateway.usage()
+    return report(gateway, args, replies, replies.ended_at - replies.began_at, before, after)
+
+
+async def _newest_ms(gateway: Rig) -> float:
+    """What it takes to list the newest messages with their steps, read by a process beside the gateway."""
+    times = []
+    for _ in range(LISTINGS):
+        began = time.perf_counter()
+        if not await gateway.store.latest(NEWEST):
+            raise BenchError("there is nothing to list")
+        times.append(time.perf_counter() - began)
+    return round(median(times) * 1000, 3)
+
+
+def _file_mb(gateway: Rig) -> float | None:
+    """Of the database with what is beside it; None where it is a server's."""
+    if gateway.engine != "sqlite":
+        return None
+    return round(sum(path.stat().st_size for path in gateway.folder.glob("*.db*")) / 1e6, 1)
+
+
+def _options() -> argparse.Namespace:
+    parser = options("The same work over more and more stored messages.")
+    parser.add_argument("--stored", type=int, nargs="+", default=[0, 1_000_000], help="messages (0 1000000)")
+    parser.add_argument("--seconds", type=float, default=3.0, help="how long to accept, and to ask (3)")
+    parser.add_argument("--messages", type=int, default=5000, help="how many to deliver (5000)")
+    return parser.parse_args()
+
+
+def _limit_s(args: argparse.Namespace) -> float:
+    work_s: float = START_S + args.messages / SLOWEST + 20 * args.seconds
+    return sum(work_s + fill_s(stored) for stored in args.stored)
+
+
+if __name__ == "__main__":
+    args = _options()
+    sys.exit(main(lambda: grow(args), limit_s=_limit_s(args), as_json=args.json))
