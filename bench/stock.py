@@ -159,6 +159,7 @@ class WatchedTx:
     def __init__(self, tx: Tx, noted: list[Noted]) -> None:
         self._many, self._noted = tx.many, noted
         self.all, self.run, self.script, self.wake = tx.all, tx.run, tx.script, tx.wake
+        self.after, self.remembered = tx.after, tx.remembered
 
     def many(self, name: str, rows: Sequence[Row]) -> None:
         self._noted += [(name, row) for row in rows]

@@ -159,7 +159,7 @@ async def working(assignment: Assignment, store: Store) -> AsyncIterator[None]:
             config.retention.numbers_days,
         ),
     )
-    await worker.start(channels(config, worker))
+    await worker.start(channels(config, worker), at_once=not config.store.postgres)
     try:
         yield
     finally:

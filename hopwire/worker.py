@@ -31,6 +31,7 @@ from hopwire.store.limits import forget as forget_counts
 from hopwire.store.memory import Memory
 from hopwire.store.notices import Notices
 from hopwire.store.retention import Retention
+from hopwire.store.turn import Outlet
 
 log = logging.getLogger(__name__)
 
@@ -81,14 +82,19 @@ class Worker:
         self._submits: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._paused: set[str] = set()  # by the operator
+        self._open: set[str] = set()  # connectors for which nothing waits: what is due leaves at once
         self._pulses: dict[str, Pulse] = {}
         self._taken: dict[str, int] = {}  # connector -> how many it had taken at the last look
         self._stuck: dict[str, int] = {}  # connector that takes nothing -> since when
         self._told: dict[str, ConnectorState] = {}
         self._told_at = 0
 
-    async def start(self, channels: Mapping[str, Channel]) -> None:
-        """Take over what this worker's last life left in the air, then begin."""
+    async def start(self, channels: Mapping[str, Channel], *, at_once: bool = False) -> None:
+        """Take over what this worker's last life left in the air, then begin.
+
+        `at_once`: what the store makes due leaves with the same commit, and is not claimed. That needs one
+        whose transactions run on this process's loop.
+        """
         self._channels = channels
         self._wake = {name: asyncio.Event() for name in channels}
         self._pulses = {name: Pulse() for name in channels}
@@ -96,6 +102,8 @@ class Worker:
         if lost:
             log.warning("recover worker=%s submits_in_doubt=%d", self._name, lost)
         self._store.listen(self._wake_all)
+        if at_once:
+            self._store.leave_by(Outlet(self._name, self._lease_ms, self._room, self._take))
         for channel in channels.values():
             await channel.start()
             self._loop(partial(self._feed, channel))
@@ -161,18 +169,30 @@ class Worker:
         """Hand over what is due on one channel while it has room, then wait for either."""
         wake = self._wake[channel.name]
         wake.clear()
+        self._open.discard(channel.name)  # what waits has its turn first
         capacity = 0 if channel.name in self._paused else channel.capacity
         room = min(capacity, MOST)
         metrics.CAPACITY.labels(channel.name).set(capacity)
         handovers = await self._claim(channel, room) if room > 0 else []
-        await self._hand_over(channel, handovers)
+        self._hand_over(channel, handovers)
+        await asyncio.sleep(0)  # let them write before others look for room
+        if len(handovers) < room:
+            self._open.add(channel.name)
         if len(handovers) < room or not room:
             await _wait(wake, POLL_S)
+
+    def _room(self, name: str) -> int:
+        """How many parts may leave at once, before all that waits."""
+        return self._channels[name].capacity if name in self._open and name not in self._paused else 0
+
+    def _take(self, name: str, handovers: Sequence[Handover]) -> None:
+        """Submit what the store has begun."""
+        self._hand_over(self._channels[name], handovers)
 
     async def _claim(self, channel: Channel, room: int) -> list[Handover]:
         return await self._store.claim(channel.name, self._name, room, self._lease_ms, self._clock())
 
-    async def _hand_over(self, channel: Channel, handovers: Sequence[Handover]) -> None:
+    def _hand_over(self, channel: Channel, handovers: Sequence[Handover]) -> None:
         """Submit in their order, in one turn, so that it leaves in one write.
 
         What finds no room, for there was some when it was claimed, goes back at once, lest a crash puts it in
@@ -182,7 +202,6 @@ class Worker:
         for handover in handovers[:room]:
             self._start(self._submit(channel, handover))
         self._give_back(handovers[room:])
-        await asyncio.sleep(0)  # let them write before others look for room
 
     def _give_back(self, handovers: Sequence[Handover]) -> None:
         answer = Later(1.0, "no room", throttled=True, unasked=True)

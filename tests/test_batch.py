@@ -14,12 +14,14 @@ class Verb:
 
     def __init__(self, trouble: dict[int, Exception] | None = None) -> None:
         self.calls: list[list[int]] = []
+        self.called = asyncio.Event()
         self.free = asyncio.Event()
         self.free.set()
         self._trouble = trouble or {}
 
     async def __call__(self, items: Sequence[int]) -> list[int]:
         self.calls.append(list(items))
+        self.called.set()
         await self.free.wait()
         for item in items:
             if item in self._trouble:
@@ -39,13 +41,21 @@ async def test_what_comes_while_the_verb_is_at_work_leaves_when_it_is_free() -> 
     verb.free.clear()
     double = Batch(verb)
     first = double(1)
-    await asyncio.sleep(0)
+    await verb.called.wait()
     rest = [double(2), double(3)]
-    await asyncio.sleep(0)
     assert verb.calls == [[1]]
     verb.free.set()
     assert await asyncio.gather(first, *rest) == [2, 4, 6]
     assert verb.calls == [[1], [2, 3]]
+
+
+async def test_who_comes_in_the_next_turn_of_the_loop_still_joins() -> None:
+    verb = Verb()
+    double = Batch(verb)
+    first = double(1)
+    await asyncio.sleep(0)
+    assert await asyncio.gather(first, double(2)) == [2, 4]
+    assert verb.calls == [[1, 2]]
 
 
 async def test_a_batch_has_a_greatest_size() -> None:
@@ -75,7 +85,7 @@ async def test_who_no_longer_waits_does_not_hinder_the_others() -> None:
     verb.free.clear()
     double = Batch(verb)
     gone, stays = double(1), double(2)
-    await asyncio.sleep(0)
+    await verb.called.wait()
     gone.cancel()
     verb.free.set()
     assert await stays == 4
@@ -86,7 +96,7 @@ async def test_a_verb_that_was_cancelled_is_called_again_for_the_next() -> None:
     verb.free.clear()
     double = Batch(verb)
     lost = double(1)
-    await asyncio.sleep(0)
+    await verb.called.wait()
     assert double._runner is not None
     double._runner.cancel()
     with pytest.raises(asyncio.CancelledError):

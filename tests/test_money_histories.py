@@ -79,6 +79,7 @@ class MortalTx:
     def __init__(self, tx: Tx, at: int) -> None:
         self._tx = tx
         self._left = at
+        self.after, self.remembered = tx.after, tx.remembered
 
     def _step(self) -> None:
         self._left -= 1

@@ -1,26 +1,22 @@
 """The store: verbs, each one transaction over many messages, written once for both engines.
 
 Rule 1: what a verb did is on disk when it returns; a verb that raises has done nothing.
-Rule 2: a message changes only in `_apply`, whoever knocks: worker, receipt, timer, client. What is forgotten
-of it afterwards is in forgetting.py.
+Rule 2: a message changes only in a `Turn`, see there; what is forgotten of it afterwards is in forgetting.py.
 Rule 3: rows are waited for in one order: deliveries by id, remembered numbers, accounts by id.
 """
 
 import asyncio
 import contextlib
-from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from itertools import compress, islice
 
 from hopwire import delivery as life
 from hopwire import metrics
-from hopwire.delivery import advance
 from hopwire.errors import ApiError
-from hopwire.model import Actor, Handover, Receipt, Status, Taken
+from hopwire.model import Actor, Handover, Receipt, Status
 from hopwire.store import audit, limits, memory, notices
 from hopwire.store.engine import Engine, Row, Tx
 from hopwire.store.forgetting import discreet
-from hopwire.store.inbox import EVERYONE
 from hopwire.store.notices import Notice
 from hopwire.store.receipts import RECEIPTS_KEPT_MS, Change, Found, attribute, before_answer, find, note
 from hopwire.store.rows import (
@@ -32,24 +28,21 @@ from hopwire.store.rows import (
     Standing,
     UnmatchedReceipt,
     arrived,
-    delivery_row,
-    event_row,
-    handover,
+    begun,
     kept_by_id,
     kept_receipt,
     message_row,
-    movement_row,
+    ordered,
     overview,
-    plain_id,
     receipt_row,
     reported,
     reservation_rows,
-    save_row,
     story,
     taken_ids,
     unmatched_receipt,
 )
-from hopwire.timeline import Story, What, notes
+from hopwire.store.turn import Around, Outlet, Turn, load
+from hopwire.timeline import Story
 
 __all__ = [
     "RECEIPTS_KEPT_MS",
@@ -64,8 +57,6 @@ __all__ = [
 
 ID_BLOCK = 1000
 ID_BLOCK_MS = 12 * 3_600_000  # less than the day for which at least everything is kept
-MoneyAction = life.Charge | life.Release | life.Commission | life.Cost
-MONEY = (life.Charge, life.Release, life.Commission, life.Cost)
 
 
 class Store:
@@ -74,18 +65,21 @@ class Store:
     def __init__(self, engine: Engine, remember_ms: int = memory.KEPT_MS) -> None:
         """`remember_ms`: for how long a number without Viber is not looked for there; 0: it always is."""
         self.engine = engine
-        self._remember_ms = remember_ms
+        self._around = Around(remember_ms)
         self._ids = iter(range(0))
         self._ids_until = 0  # when what is left of the block is too old
         self._looked_at = (0, 0)  # the receipt (received_at, id) up to which `match_receipts` has looked
         self._moved: dict[str, tuple[int, int]] = {}  # connector -> (due_at, id) that `reroute` has seen
         self._asked: dict[str, int] = {}  # connector -> the message up to which `outstanding` has told
-        self._installation = ""
         self._listener: asyncio.Task[None] | None = None
 
     def listen(self, on_due: Callable[[], None]) -> None:
         """Call back whenever there may be something to hand over, until `close`."""
         self._listener = asyncio.ensure_future(self.engine.listen(on_due))
+
+    def leave_by(self, outlet: Outlet) -> None:
+        """Let what is due leave at once where the outlet has room, with the commit that has made it due."""
+        self._around = self._around._replace(outlet=outlet)
 
     async def close(self) -> None:
         """Finish what is under way and disconnect."""
@@ -104,15 +98,16 @@ class Store:
         stop list, for want of money, or by a limit of the account. A request that is repeated under the key
         that its client has given to it is answered as it was.
         """
-        ids = await self._take_ids(len(orders), max((order.accepted_at for order in orders), default=0))
+        now = max((order.accepted_at for order in orders), default=0)
+        ids = await self._take_ids(len(orders), now)
 
         def work(tx: Tx) -> tuple[list[Accepted | ApiError], list[Notice]]:
             answers, taken, told = limits.decide(tx, ids, orders)
             tx.many("create_message", [message_row(*one) for one in taken])
-            tx.many("create_delivery", [delivery_row(*one) for one in taken])
             tx.many("create_ledger_entry", [row for one in taken for row in reservation_rows(*one)])
-            if taken:
-                tx.wake()
+            turn = self._turn(tx, {i: begun(i, order) for i, order in taken}, now)
+            turn.leave({i: ordered(order) for i, order in taken})
+            turn.create()
             return answers, notices.give(tx, told)
 
         answers, given = await self.engine.write(work)
@@ -151,15 +146,10 @@ class Store:
 
         def work(tx: Tx) -> list[Handover]:
             due = kept_by_id(tx.all("claim", connector=connector, worker=worker, now=now, n=n))
-            kept = {i: one._replace(worker=worker) for i, one in due.items()}
-            events: dict[int, life.Event] = dict.fromkeys(kept, life.Begin(lease_ms))
-            events |= memory.spared(tx, kept, now) if self._remember_ms else {}
-            events |= _stopped(tx, kept)
-            actions = self._apply(tx, kept, list(events.items()), now)
-            submits = [(i, action) for i, action in actions if isinstance(action, life.Submit)]
-            contents = {row[0]: row for row in tx.all("load_messages", ids=[i for i, _ in submits])}
-            self._installation = self._installation or tx.all("installation")[0][0]
-            return [handover(kept[i], contents[i], submit, self._installation) for i, submit in submits]
+            turn = self._turn(tx, due, now)
+            turn.begin(due, worker, lease_ms)
+            turn.keep()
+            return turn.handovers({})
 
         return await self.engine.write(work)
 
@@ -167,9 +157,9 @@ class Store:
         """Let these events happen to these messages; with them moves the money, and receipts that waited."""
 
         def work(tx: Tx) -> None:
-            kept = _load(tx, (i for i, _ in changes))
+            kept = load(tx, (i for i, _ in changes))
             happened = [change for change in changes if change[0] in kept]
-            self._apply(tx, kept, [*happened, *before_answer(tx, kept, happened)], now)
+            self._happen(tx, kept, [*happened, *before_answer(tx, kept, happened)], now)
 
         await self.engine.write(work)
         return [None] * len(changes)
@@ -179,7 +169,7 @@ class Store:
 
         def work(tx: Tx) -> int:
             kept = kept_by_id(tx.all("due_timers", now=now, n=n))
-            self._apply(tx, kept, [(i, life.Timer()) for i in kept], now)
+            self._happen(tx, kept, [(i, life.Timer()) for i in kept], now)
             return len(kept)
 
         return await self.engine.write(work)
@@ -197,8 +187,9 @@ class Store:
             found = kept_by_id(tx.all("waiting_for", connector=connector, now=now, at=at, last=last, n=n))
             kept = {i: one._replace(worker="") for i, one in found.items()}  # nothing of these has left
             events = [(i, life.Rerouted(one.delivery.at, connector, to, why)) for i, one in kept.items()]
-            self._apply(tx, kept, events, now)
-            return list(found.values()), sum(one.delivery.connector != connector for one in kept.values())
+            turn = self._happen(tx, kept, events, now)
+            moved = sum(one.delivery.connector != connector for one in turn.kept.values())
+            return list(found.values()), moved
 
         found, moved = await self.engine.write(work)
         end = found[-1] if len(found) == n else None
@@ -209,8 +200,8 @@ class Store:
         """What this worker was handing over when it died is lost on the wire, nobody knows whether taken."""
 
         def work(tx: Tx) -> int:
-            kept = _load(tx, (row[0] for row in tx.all("orphans", worker=worker)))
-            self._apply(tx, kept, [(i, life.Orphaned()) for i in kept], now)
+            kept = load(tx, (row[0] for row in tx.all("orphans", worker=worker)))
+            self._happen(tx, kept, [(i, life.Orphaned()) for i in kept], now)
             return len(kept)
 
         return await self.engine.write(work)
@@ -219,9 +210,9 @@ class Store:
         """Delete what is still scheduled; how the account's messages among these stand after that."""
 
         def work(tx: Tx) -> dict[int, Standing]:
-            kept = _load(tx, _standings(tx, account_id, ids))
-            self._apply(tx, kept, [(i, life.Delete()) for i in kept], now)
-            return {i: Standing(one.delivery.status, one.status_at) for i, one in kept.items()}
+            kept = load(tx, _standings(tx, account_id, ids))
+            turn = self._happen(tx, kept, [(i, life.Delete()) for i in kept], now)
+            return {i: Standing(one.delivery.status, one.status_at) for i, one in turn.kept.items()}
 
         return await self.engine.write(work)
 
@@ -230,8 +221,8 @@ class Store:
         event = life.Freed() if release else life.Delete()
 
         def work(tx: Tx) -> list[int]:
-            kept = {i: one for i, one in _load(tx, ids).items() if one.delivery.held_until}
-            self._apply(tx, kept, [(i, event) for i in kept], now)
+            kept = {i: one for i, one in load(tx, ids).items() if one.delivery.held_until}
+            self._happen(tx, kept, [(i, event) for i in kept], now)
             for account_id in sorted({one.account_id for one in kept.values()}):
                 theirs = [i for i, one in kept.items() if one.account_id == account_id]
                 action = "release held" if release else "refuse held"
@@ -252,12 +243,12 @@ class Store:
         def work(tx: Tx) -> list[Found | None]:
             found = find(tx, came)
             ids = [one.place.message_id if one else None for one in found]
-            kept = _load(tx, (i for i in ids if i is not None))
+            kept = load(tx, (i for i in ids if i is not None))
             told = zip(came, (r.raw for r in receipts), ids, strict=True)
             kept_as = discreet(tx, kept, list(told))
             tx.many("create_receipt", [receipt_row(*one) for one in kept_as])
             changes = [reported(one.place, r) for one, (r, *_) in zip(found, kept_as, strict=True) if one]
-            self._apply(tx, kept, changes, now)
+            self._happen(tx, kept, changes, now)
             return found
 
         found = await self.engine.write(work)
@@ -356,112 +347,36 @@ class Store:
 
     # ---- inside a transaction
 
-    def _apply(
-        self, tx: Tx, kept: dict[int, Kept], changes: Iterable[Change], now: int
-    ) -> list[tuple[int, life.Action]]:
-        """Advance, keep what has changed, do the actions; `kept` then holds them as they are now."""
-        before = dict(kept)
-        actions: list[tuple[int, life.Action]] = []
-        handles: list[Row] = []
-        events: list[Row] = []
-        lessons: dict[str, bool] = {}
-        for i, event in changes:
-            one = kept[i]
-            d, todo = advance(one.delivery, event, now)
-            handles += _handle(one, event)
-            noted = notes(one.delivery, event, d, todo)
-            events += [event_row(i, now, note) for note in noted]
-            for told in noted:
-                if told.what is What.REROUTED:
-                    metrics.REROUTED.labels(told.detail).inc()
-            if (absent := memory.lesson(one, event)) is not None:
-                lessons[one.recipient] = absent
-            status_at = one.status_at if d.status == one.delivery.status else now
-            kept[i] = one._replace(delivery=d, status_at=status_at)
-            actions += [(i, action) for action in todo]
-        changed = [one for i, one in sorted(kept.items()) if one.delivery != before[i].delivery]
-        held = [one for one in changed if before[one.id].delivery.held_until]
-        tx.many("drop_hold", [(one.id,) for one in held])
-        tx.many("save_delivery", [save_row(one) for one in changed])
-        tx.many("create_handle", handles)
-        tx.many("create_event", events)
-        if lessons and self._remember_ms:
-            memory.learn(tx, lessons, now + self._remember_ms)
-        _move_money(tx, [(kept[i], action) for i, action in actions if isinstance(action, MONEY)], now)
-        metrics.DOUBLE_DELIVERIES.inc(sum(isinstance(action, life.DoubleDelivery) for _, action in actions))
-        if any(one.delivery.due_at is not None for one in changed):
-            tx.wake()
-        return actions
+    def _turn(self, tx: Tx, kept: Mapping[int, Kept], now: int) -> Turn:
+        if not self._around.installation:
+            self._around = self._around._replace(installation=tx.all("installation")[0][0])
+        return Turn(tx, kept, now, self._around)
+
+    def _happen(self, tx: Tx, kept: Mapping[int, Kept], changes: Iterable[Change], now: int) -> Turn:
+        """Let these events happen, let leave what is due by them, and keep it."""
+        turn = self._turn(tx, kept, now)
+        turn.happen(changes)
+        turn.leave({})
+        turn.keep()
+        return turn
 
     def _match(self, tx: Tx, waiting: Sequence[KeptReceipt], now: int) -> int:
         found = find(tx, waiting)
         lost = {r.recipient for r, one in zip(waiting, found, strict=True) if r.recipient and one is None}
         in_doubt = {row[0] for row in tx.all("in_doubt_to", recipients=sorted(lost))} if lost else set()
-        kept = _load(tx, {one.place.message_id for one in found if one} | in_doubt)
+        kept = load(tx, {one.place.message_id for one in found if one} | in_doubt)
         if lost:  # now that no answer to these can be recorded: one may have been, since they were looked for
             found = find(tx, waiting)
             looked = [one is None or one.place.message_id in kept for one in found]
             waiting, found = list(compress(waiting, looked)), list(compress(found, looked))
         learned, pairs = attribute(waiting, found, [kept[i] for i in in_doubt])
-        self._apply(tx, kept, [*learned, *note(tx, pairs)], now)
+        self._happen(tx, kept, [*learned, *note(tx, pairs)], now)
         return len(pairs)
 
 
 # ---- reading
 
 
-def _load(tx: Tx, ids: Iterable[int]) -> dict[int, Kept]:
-    wanted = sorted(set(ids))
-    return kept_by_id(tx.all("load_deliveries", ids=wanted)) if wanted else {}
-
-
-def _handle(one: Kept, event: life.Event) -> list[Row]:
-    """The row by which receipts of a part that was taken will find it, unless it has that row."""
-    match event:
-        case life.Answered(step, part, Taken(provider_id), connector) if provider_id:
-            rung = one.delivery.rungs[step]
-            by = connector or rung.plan.connector
-            known = rung.parts[part].provider_id == provider_id and by == rung.plan.connector
-            return [] if known else [(plain_id(provider_id), by, one.id, step, part)]
-        case _:
-            return []
-
-
 def _standings(tx: Tx, account_id: int, ids: Sequence[int]) -> dict[int, Standing]:
     rows = tx.all("statuses", account_id=account_id, ids=list(ids))
     return {i: Standing(Status(status), status_at) for i, status, status_at in rows}
-
-
-# ---- money
-
-
-def _stopped(tx: Tx, kept: Mapping[int, Kept]) -> dict[int, life.Event]:
-    """What happens to messages whose recipients want no more of their accounts."""
-    stopped = set(tx.all("stopped_among", numbers=sorted({one.recipient for one in kept.values()})))
-    return {
-        i: life.Stopped(one.delivery.at)
-        for i, one in kept.items()
-        if stopped and not stopped.isdisjoint(((one.account_id, one.recipient), (EVERYONE, one.recipient)))
-    }
-
-
-def _move_money(tx: Tx, actions: Sequence[tuple[Kept, MoneyAction]], now: int) -> None:
-    """Write the charges, releases, commissions and costs into the ledger and the accounts."""
-    resold = sorted({one.account_id for one, action in actions if isinstance(action, life.Commission)})
-    resellers: dict[int, int] = dict(tx.all("resellers", ids=resold)) if resold else {}
-    entries: list[Row] = []
-    moved: dict[int, list[int]] = defaultdict(lambda: [0, 0])  # account -> less balance, less reserved
-    for one, action in actions:
-        account = one.account_id
-        match action:
-            case life.Charge(_, amount):
-                moved[account][0] += amount
-                moved[account][1] += amount
-            case life.Release(_, amount):
-                moved[account][1] += amount
-            case life.Commission(_, amount):
-                account = resellers[account]
-                moved[account][0] -= amount
-        entries.append(movement_row(now, one, account, action))
-    tx.many("create_movement", entries)
-    tx.many("move_funds", [(*less, i) for i, less in sorted(moved.items())])

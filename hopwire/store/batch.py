@@ -35,10 +35,18 @@ class Batch(Generic[Item, Result]):
     async def _run(self) -> None:
         try:
             while self._waiting:
+                await self._company()
                 batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
                 await self._do(batch)
         finally:
             self._runner = None
+
+    async def _company(self) -> None:
+        """Let those join who come with it; return when nobody has, in a turn of the loop."""
+        here = 0
+        while here < len(self._waiting) < self._most:
+            here = len(self._waiting)
+            await asyncio.sleep(0)
 
     async def _do(self, batch: Sequence[tuple[Item, asyncio.Future[Result]]]) -> None:
         try:

@@ -10,6 +10,17 @@ T = TypeVar("T")
 class Tx(Protocol):
     """An open transaction; statements are called by their name in queries.sql."""
 
+    @property
+    def after(self) -> list[Callable[[], None]]:
+        """What is called when this has been committed, on the loop, before anybody hears of it."""
+
+    @property
+    def remembered(self) -> dict[int, Any] | None:
+        """Deliveries as they were kept last, by id, while no other process writes; None: one may at any time.
+
+        Whoever changes deliveries otherwise than by a `Turn` sees to it that they are not among these.
+        """
+
     def all(self, name: str, /, **params: Any) -> list[Row]:
         """Every row that the statement returns."""
 

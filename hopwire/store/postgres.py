@@ -41,9 +41,12 @@ SETTINGS = (
 
 
 class PostgresTx:
+    remembered = None  # there are other processes
+
     def __init__(self, connection: psycopg.Connection[Row], statements: dict[str, sql.Statement]) -> None:
         self._cursor = connection.cursor()
         self._statements = statements
+        self.after: list[Callable[[], None]] = []
 
     def all(self, name: str, /, **params: Any) -> list[Row]:
         return self._cursor.execute(_sql(self._statements[name].named), params).fetchall()

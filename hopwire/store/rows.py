@@ -136,6 +136,33 @@ class Overview(NamedTuple):
     steps: list[StepOverview]
 
 
+class Content(NamedTuple):
+    """What of a message its hand-overs need."""
+
+    transactional: bool
+    sms_sender: str
+    sms: SmsContent | None
+    viber_sender: str
+    viber: ViberContent | None
+    via: tuple[str, ...]
+
+
+# ---- orders
+
+
+def begun(message_id: int, order: Order) -> Kept:
+    """The delivery of an order that is accepted."""
+    return Kept(message_id, order.account.id, order.request.recipient, order.accepted_at, "", order.delivery)
+
+
+def ordered(order: Order) -> Content:
+    request = order.request
+    return Content(
+        order.account.transactional, request.sms_sender, request.sms, request.viber_sender, request.viber,
+        request.via,
+    )  # fmt: skip
+
+
 # ---- into rows
 
 
@@ -163,12 +190,8 @@ def _text(content: SmsContent | ViberContent | None) -> str | None:
     return None if content is None else _encode(content).decode()
 
 
-def delivery_row(message_id: int, order: Order) -> Row:
-    d = order.delivery
-    return (
-        message_id, order.account.id, order.request.recipient, int(d.status), order.accepted_at,
-        d.connector, d.due_at, d.timer_at, "", 0, _encode(d).decode(),
-    )  # fmt: skip
+def delivery_row(one: Kept) -> Row:
+    return one.id, one.account_id, one.recipient, *save_row(one)[:-1]
 
 
 def reservation_rows(message_id: int, order: Order) -> list[Row]:
@@ -225,28 +248,40 @@ def kept_by_id(rows: Iterable[Row]) -> dict[int, Kept]:
     return {row[0]: Kept._make((*row[:5], _decode_delivery(row[5]))) for row in rows}
 
 
-def handover(one: Kept, message: Row, submit: Submit, installation: str) -> Handover:
+def content(row: Row) -> Content:
+    _, transactional, sms_sender, sms, viber_sender, viber, via = row
+    return Content(
+        bool(transactional),
+        sms_sender,
+        None if sms is None else _decode_sms.decode(sms),
+        viber_sender,
+        None if viber is None else _decode_viber.decode(viber),
+        tuple(filter(None, via.split(","))),
+    )
+
+
+def handover(one: Kept, message: Content, submit: Submit, installation: str) -> Handover:
     """The part that is to be submitted."""
-    _, transactional, sms_sender, sms, viber_sender, viber, via = message
     rung = one.delivery.rungs[submit.step]
     viber_step = rung.plan.channel == "viber"
-    content = _decode_viber.decode(viber) if viber_step else _decode_sms.decode(sms)
+    content = message.viber if viber_step else message.sms
+    assert content is not None, "a step has its content"
     return Handover(
         message_id=one.id,
         step=submit.step,
         part=submit.part,
         parts=rung.plan.parts,
         recipient=one.recipient,
-        sender=viber_sender if viber_step else sms_sender,
+        sender=message.viber_sender if viber_step else message.sms_sender,
         content=content,
         lifetime_s=rung.plan.lifetime_s,
-        transactional=bool(transactional),
+        transactional=message.transactional,
         repeated=rung.parts[submit.part].repeated,
         writing=rung.plan.writing or DEFAULT_WRITING,
         report=rung.plan.reports_on(submit.part),
         template=rung.plan.template,
         installation=installation,
-        via=tuple(filter(None, via.split(","))),
+        via=message.via,
     )
 
 

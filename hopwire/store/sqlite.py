@@ -1,7 +1,8 @@
 """SQLite: one process owns the file, and commits on the loop.
 
-A commit takes a fraction of a millisecond and needs no hand-over to a thread; verbs are plural, so that all
-that has come meanwhile shares it. `synchronous=FULL` with a write-ahead log: a commit is on disk when it
+A commit takes a fraction of a millisecond and needs no hand-over to a thread; what costs is to wait for the
+disk. So all that has come in one turn of the loop shares one commit, whatever verbs it is of, and each
+transaction has a savepoint of its own. `synchronous=FULL` with a write-ahead log: a commit is on disk when it
 returns. Other processes (the command line) may write for a moment; a lock is waited for half a second.
 """
 
@@ -11,7 +12,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hopwire.errors import Unavailable
 from hopwire.store import sql
@@ -47,6 +48,23 @@ class SqliteTx:
         self._connection = connection
         self._statements = sql.queries(sql.SQLITE)
         self.woken = False
+        self.after: list[Callable[[], None]] = []
+        self.remembered: dict[int, Any] = {}
+        self._version = 0
+
+    def begin(self) -> None:
+        """Begin a transaction; what is remembered is forgotten if another process has written meanwhile."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        self.woken, self.after = False, []
+        version = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        if version != self._version:
+            self.remembered.clear()
+            self._version = version
+
+    def undo(self, statement: str) -> None:
+        """Roll back, all or some of it."""
+        self.remembered.clear()
+        self._connection.execute(statement)
 
     def all(self, name: str, /, **params: Any) -> list[Row]:
         return self._connection.execute(self._statements[name].named, _bound(params)).fetchall()
@@ -59,6 +77,7 @@ class SqliteTx:
             self._connection.executemany(self._statements[name].positional, rows)
 
     def script(self, statements: Iterable[str]) -> None:
+        self.remembered.clear()
         for statement in statements:
             self._connection.execute(statement)
 
@@ -69,6 +88,13 @@ class SqliteTx:
 def _bound(params: dict[str, Any]) -> dict[str, Any]:
     """Parameters as SQLite takes them: a list as JSON."""
     return params | {key: json.dumps(value) for key, value in params.items() if isinstance(value, list)}
+
+
+class _Job(NamedTuple):
+    """A transaction that somebody waits for."""
+
+    work: Callable[[SqliteTx], Any]
+    done: "asyncio.Future[Any]"
 
 
 class SqliteEngine:
@@ -83,59 +109,108 @@ class SqliteEngine:
             raise Unavailable from exc
         self._tx = SqliteTx(self._connection)
         self._on_wake: Callable[[], None] = lambda: None
+        self._jobs: list[_Job] = []
 
     async def write(self, work: Callable[[SqliteTx], T]) -> T:
         loop = asyncio.get_running_loop()
-        patience = loop.time() + BUSY_S
-        while not self._begin():
-            if loop.time() > patience:
-                raise Unavailable
-            await asyncio.sleep(BUSY_PAUSE_S)
-        return self._commit(work)
+        done: asyncio.Future[T] = loop.create_future()
+        if not self._jobs:
+            loop.call_soon(self._commit_all, loop.time() + BUSY_S)
+        self._jobs.append(_Job(work, done))
+        return await done
 
-    def _begin(self) -> bool:
-        """Open a transaction; False while another process is writing."""
+    def _commit_all(self, patience: float) -> None:
+        """Do what has come; look again soon while another process is writing."""
+        loop = asyncio.get_running_loop()
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as exc:
-            if exc.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
-                return False
-            raise Unavailable from exc
-        return True
+            self._tx.begin()
+        except sqlite3.Error as exc:
+            if _code(exc) == sqlite3.SQLITE_BUSY and loop.time() < patience:
+                loop.call_later(BUSY_PAUSE_S, self._commit_all, patience)
+            else:
+                _fail(self._take_jobs(), exc)
+        else:
+            self._commit(self._take_jobs())
 
-    def _commit(self, work: Callable[[SqliteTx], T]) -> T:
+    def _take_jobs(self) -> list[_Job]:
+        """What is still waited for."""
+        jobs, self._jobs = self._jobs, []
+        return [job for job in jobs if not job.done.done()]
+
+    def _commit(self, jobs: Sequence[_Job]) -> None:
+        tx = self._tx
         try:
-            self._tx.woken = False
-            result = work(self._tx)
+            results = [self._do(job) for job in jobs]
             self._connection.execute("COMMIT")
         except BaseException as exc:
             if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            if _unusable(exc):
-                raise Unavailable from exc
-            raise
-        if self._tx.woken:
+                tx.undo("ROLLBACK")
+            _fail(jobs, exc)
+            if not isinstance(exc, sqlite3.Error):
+                raise
+            return
+        for after in tx.after:
+            after()
+        for job, result in zip(jobs, results, strict=True):
+            if not job.done.done():
+                job.done.set_result(result)
+        if tx.woken:
             self._on_wake()
-        return result
+
+    def _do(self, job: _Job) -> Any:
+        """What the transaction returns; when it raises, it has done nothing, and is told so."""
+        tx = self._tx
+        woken, after = tx.woken, len(tx.after)
+        self._connection.execute("SAVEPOINT job")
+        try:
+            return job.work(tx)
+        except Exception as exc:
+            if not self._connection.in_transaction:
+                raise  # SQLite has given up what the others have done, too
+            tx.undo("ROLLBACK TO job")
+            tx.woken = woken
+            del tx.after[after:]
+            _fail([job], exc)
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("RELEASE job")
 
     async def read(self, work: Callable[[SqliteTx], T]) -> T:
         try:
             return work(self._tx)
         except sqlite3.Error as exc:
-            if _unusable(exc):
-                raise Unavailable from exc
-            raise
+            raise _told(exc) from exc
 
     async def listen(self, on_wake: Callable[[], None]) -> None:
         self._on_wake = on_wake  # nobody else works on the file
         await asyncio.Event().wait()
 
     async def close(self) -> None:
+        while self._jobs:
+            await asyncio.wait([job.done for job in self._jobs])
         self._connection.close()
 
 
-def _unusable(exc: BaseException) -> bool:
-    return getattr(exc, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF in UNUSABLE
+def _fail(jobs: Iterable[_Job], exc: BaseException) -> None:
+    told = _told(exc)
+    for job in jobs:
+        if not job.done.done():
+            job.done.set_exception(told)
+
+
+def _told(exc: BaseException) -> BaseException:
+    """What is raised for it: `Unavailable` where it is the database's trouble, not a bug."""
+    if isinstance(exc, sqlite3.Error) and _code(exc) in UNUSABLE:
+        unavailable = Unavailable()
+        unavailable.__cause__ = exc
+        return unavailable
+    return exc
+
+
+def _code(exc: sqlite3.Error) -> int:
+    """The primary result code."""
+    code: int = getattr(exc, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    return code & 0xFF
 
 
 def _connect(path: Path) -> sqlite3.Connection:
