@@ -54,7 +54,8 @@ async def test_who_comes_in_the_next_turn_of_the_loop_still_joins() -> None:
     double = Batch(verb)
     first = double(1)
     await asyncio.sleep(0)
-    assert await asyncio.gather(first, double(2)) == [2, 4]
+    second = double(2)
+    assert [await first, await second] == [2, 4]
     assert verb.calls == [[1, 2]]
 
 
