@@ -43,14 +43,22 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         """When `Timer` must come, unless something else happens first."""
         if self.held_until:
             return self.held_until
-        times = [t for i, rung in enumerate(self.rungs) if (t := _timer(self, i, rung)) is not None]
-        return min(times) if times else None
+        first = None
+        for i, rung in enumerate(self.rungs):
+            at = _timer(self, i, rung)
+            if at is not None and (first is None or at < first):
+                first = at
+        return first
 
     @property
     def in_doubt(self) -> bool:
         """Whether some part was handed over and its provider's id is not known."""
-        states = IN_DOUBT if self.ended else IN_FLIGHT  # what has ended waits for answers, not for receipts
-        return any(part.nameless and part.state in states for rung in self.rungs for part in rung.parts)
+        ended = self.ended  # then it waits for answers, not for receipts
+        for rung in self.rungs:
+            for part in rung.parts:
+                if part.nameless and not (ended and part.state is PartState.TAKEN):
+                    return True
+        return False
 
     @property
     def ended(self) -> bool:

@@ -99,7 +99,7 @@ _REPORTS = {
 
 def notes(before: Delivery, event: Event, after: Delivery, actions: Sequence[Action]) -> list[Note]:
     """What is to be kept of an event that made `after` out of `before`, in its order."""
-    if after == before or (actions and isinstance(actions[0], Submit)):
+    if (actions and isinstance(actions[0], Submit)) or after is before or after == before:
         return []  # a hand-over is told by the note of what came of it; until then by the delivery
     noted = _noted(before, event, after)
     if any(rung.plan.others for rung in before.rungs):

@@ -7,6 +7,7 @@ Rule 3: rows are waited for in one order: deliveries by id, remembered numbers, 
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from itertools import compress, islice
 
@@ -252,8 +253,8 @@ class Store:
             return found
 
         found = await self.engine.write(work)
-        for receipt in receipts:
-            metrics.RECEIPTS.labels(receipt.connector, receipt.outcome.name.lower()).inc()
+        for (connector, outcome), n in Counter((one.connector, one.outcome) for one in receipts).items():
+            metrics.RECEIPTS.labels(connector, outcome.name.lower()).inc(n)
         return [one.provider_id if one else None for one in found]
 
     async def match_receipts(self, n: int, now: int) -> int:

@@ -7,12 +7,13 @@ returns. Other processes (the command line) may write for a moment; a lock is wa
 """
 
 import asyncio
-import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import msgspec
 
 from hopwire.errors import Unavailable
 from hopwire.store import sql
@@ -87,7 +88,11 @@ class SqliteTx:
 
 def _bound(params: dict[str, Any]) -> dict[str, Any]:
     """Parameters as SQLite takes them: a list as JSON."""
-    return params | {key: json.dumps(value) for key, value in params.items() if isinstance(value, list)}
+    return {key: _json(value) if isinstance(value, list) else value for key, value in params.items()}
+
+
+def _json(values: list[Any]) -> str:
+    return msgspec.json.encode(values).decode()
 
 
 class _Job(NamedTuple):

@@ -89,7 +89,7 @@ class Turn:
             self._handles += _handle(one, event)
             self._note(one, event, d, actions)
             status_at = one.status_at if d.status == one.delivery.status else self._now
-            self.kept[i] = one._replace(delivery=d, status_at=status_at)
+            self.kept[i] = Kept(i, one.account_id, one.recipient, status_at, one.worker, d)
             for action in actions:
                 self._do(i, action)
 
@@ -128,9 +128,11 @@ class Turn:
         outlet = self._around.outlet
         if outlet is None:
             return
-        for _ in range(2):  # what is passed over on its first step may leave by the second
-            if due := self._due(outlet):
-                self.begin(due, outlet.worker, outlet.lease_ms, contents)
+        due = self._due(outlet)
+        while due:  # what is passed over on one step may leave by the next; there are no more than two
+            left = len(self.submits)
+            self.begin(due, outlet.worker, outlet.lease_ms, contents)
+            due = self._due(outlet) if len(self.submits) < left + len(due) else []
         if self.submits:
             leaving = Leaving(outlet)
             for part in self.handovers(contents):
