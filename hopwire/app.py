@@ -15,6 +15,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 import msgspec
 import uvicorn
@@ -39,6 +40,7 @@ from hopwire.store.batch import Batch
 from hopwire.store.directory import Directory
 from hopwire.store.inbox import Inbox
 from hopwire.store.migrate import open_store
+from hopwire.store.owner import OwnedStore, Owner
 from hopwire.store.retention import Retention
 from hopwire.web.app import App
 from hopwire.web.callbacks import Callbacks, Keep, Source
@@ -55,11 +57,12 @@ KEEP_ALIVE_S = 75  # longer than the proxies and clients that reuse connections
 class Assignment(msgspec.Struct, kw_only=True):
     """What a process is told to be."""
 
-    role: str  # gateway (web and worker in one), web, worker, simulators
+    role: str  # web, worker, gateway (both in one), simulators
     title: str  # "web 1"
     sockets: dict[str, int]  # name -> inherited file descriptor
     config: Config
     simulators: dict[str, str] = {}  # arguments of run_simulators
+    owner: str = ""  # of a web process with SQLite: the socket of the one that owns the file
 
 
 # ---- parts
@@ -137,7 +140,7 @@ def worker_name(assignment: Assignment) -> str:
     SQLite has one worker, whoever started it; with PostgreSQL a supervisor knows its own.
     """
     if not assignment.config.store.postgres:
-        return assignment.title
+        return "gateway"
     return f"{socket.gethostname()}:{os.getppid()}:{assignment.title}"
 
 
@@ -164,6 +167,17 @@ async def working(assignment: Assignment, store: Store) -> AsyncIterator[None]:
         yield
     finally:
         await worker.stop()
+
+
+@contextlib.asynccontextmanager
+async def owning(assignment: Assignment, store: Store) -> AsyncIterator[None]:
+    """SQLite's owner, at the service of the web processes."""
+    owner = Owner(store)
+    await owner.start(socket.socket(fileno=assignment.sockets["owner"]))
+    try:
+        yield
+    finally:
+        await owner.stop()
 
 
 @contextlib.asynccontextmanager
@@ -251,10 +265,14 @@ async def run_gateway(assignment: Assignment, stopped: Awaitable[object]) -> Non
     """Live in this role until `stopped`."""
     remember_ms = 86_400_000 * assignment.config.viber.remember_days
     store = await open_store(assignment.config.store.url, remember_ms)
+    if assignment.owner:
+        store = OwnedStore(store.engine, Path(assignment.owner))
     try:
         async with contextlib.AsyncExitStack() as stack:
             if assignment.role in ("gateway", "worker"):
                 await stack.enter_async_context(working(assignment, store))
+            if "owner" in assignment.sockets:
+                await stack.enter_async_context(owning(assignment, store))
             if assignment.role in ("gateway", "web"):
                 await stack.enter_async_context(serving(assignment, store))
             gc.freeze()  # what has been imported stays; the collector need not walk it again and again

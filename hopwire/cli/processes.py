@@ -15,6 +15,7 @@ import tempfile
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -43,6 +44,7 @@ class Part:
     config: Config
     sockets: dict[str, socket.socket] = field(default_factory=dict)
     simulators: dict[str, str] = field(default_factory=dict)
+    owner: str = ""
 
     def assignment(self) -> bytes:
         """What the process is told to be, as the line of JSON that hopwire/app.py reads."""
@@ -52,6 +54,7 @@ class Part:
             "sockets": {name: sock.fileno() for name, sock in self.sockets.items()},
             "config": self.config,
             "simulators": self.simulators,
+            "owner": self.owner,
         }
         return msgspec.json.encode(told) + b"\n"
 
@@ -70,6 +73,14 @@ def listen(host: str, port: int) -> socket.socket:
     return sock
 
 
+def listen_beside(path: Path) -> socket.socket:
+    """A listening Unix socket at the path, which must be free."""
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind(str(path))
+    sock.listen()
+    return sock
+
+
 def address(sock: socket.socket) -> str:
     """`host:port` of a listening socket."""
     host, port = sock.getsockname()[:2]
@@ -82,9 +93,14 @@ class Supervisor:
     def __init__(self) -> None:
         self._stopping = asyncio.Event()
         self._watches: list[asyncio.Task[None]] = []
-        self._metrics = tempfile.TemporaryDirectory(prefix="hopwire-metrics-")
+        self._shared = tempfile.TemporaryDirectory(prefix="hopwire-")
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._stopping.set)
+
+    @property
+    def folder(self) -> Path:
+        """What the processes share while they live; nobody else may enter it."""
+        return Path(self._shared.name)
 
     async def start(self, parts: Sequence[Part]) -> None:
         """Start them one after the other, each when the one before is ready; raises ProcessError."""
@@ -112,12 +128,12 @@ class Supervisor:
         for watch in reversed(self._watches):
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
-        self._metrics.cleanup()
+        self._shared.cleanup()
 
     async def _keep_running(self, part: Part, ready: asyncio.Future[None]) -> None:
         failures = 0
         while True:
-            process = await _spawn(part, self._metrics.name)
+            process = await _spawn(part, self._shared.name)
             try:
                 failures = 0 if await _said_ready(process) else failures + 1
                 if not failures and not ready.done():
@@ -125,7 +141,7 @@ class Supervisor:
                 code = await process.wait()
             finally:
                 await _end(process)
-                multiprocess.mark_process_dead(process.pid, self._metrics.name)  # type: ignore[no-untyped-call]
+                multiprocess.mark_process_dead(process.pid, self._shared.name)  # type: ignore[no-untyped-call]
             if not ready.done():
                 ready.set_exception(ProcessError(f"{part.title} ended with code {code} before it was ready"))
                 return

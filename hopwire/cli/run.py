@@ -57,7 +57,7 @@ DEMO_PROVIDERS: dict[str, dict[str, object]] = {  # settings that reach the simu
 
 @commands.command()
 def serve(config: ConfigFile = None) -> None:
-    """Run the gateway: one process with SQLite, web and worker processes with PostgreSQL."""
+    """Run the gateway: web processes and a worker, or several workers with PostgreSQL."""
     from hopwire.cli.settings import check_connectors
 
     settings = read_config(config)
@@ -76,7 +76,7 @@ async def _serve(supervisor: "Supervisor", config: "Config") -> None:
     if config.http.tls_certificate:
         _check_certificate(config)
         sockets["https"] = _listen(config.http.host, config.http.tls_port)
-    await supervisor.start(parts(config, sockets))
+    await supervisor.start(parts(config, sockets, supervisor.folder))
     where = ", ".join(f"{scheme}://{address(sock)}" for scheme, sock in sockets.items())
     say(f"Hopwire is ready at {where}")
     if not config.connectors:
@@ -108,14 +108,19 @@ def _check_certificate(config: "Config") -> None:
         raise CommandError(Ending.CONFIG, told) from None
 
 
-def parts(config: "Config", sockets: dict[str, socket.socket]) -> list["Part"]:
-    """The processes that the engine needs."""
-    from hopwire.cli.processes import Part
+def parts(config: "Config", sockets: dict[str, socket.socket], folder: Path) -> list["Part"]:
+    """The processes of a gateway; with SQLite they meet in the folder."""
+    from hopwire.cli.processes import Part, listen_beside
 
-    if not config.store.postgres:
+    webs = range(1, config.http.web_processes + 1)
+    if config.store.postgres:
+        workers = [Part("worker", f"worker {n + 1}", config) for n in range(config.worker.processes)]
+        return workers + [Part("web", f"web {n}", config, sockets) for n in webs]
+    if not webs:
         return [Part("gateway", "gateway", config, sockets)]
-    workers = [Part("worker", f"worker {n + 1}", config) for n in range(config.worker.processes)]
-    return workers + [Part("web", f"web {n + 1}", config, sockets) for n in range(config.http.web_processes)]
+    owner = folder / "owner"
+    worker = Part("worker", "worker 1", config, {"owner": listen_beside(owner)})
+    return [worker, *(Part("web", f"web {n}", config, sockets, owner=str(owner)) for n in webs)]
 
 
 # ---- demo
@@ -184,7 +189,7 @@ async def _demo(
         "viber": f"http://{address(far['viber'])}",
     }
     simulators = Part("simulators", "simulators", config, far, {**arguments, "api_key": ready["key"]})
-    await supervisor.start([simulators, *parts(config, {"http": http})])
+    await supervisor.start([simulators, *parts(config, {"http": http}, supervisor.folder)])
     if as_json:
         order = ("url", "key", "login", "password", "phone", "smsc", "viber")
         print(json.dumps({name: ready[name] for name in order}), flush=True)

@@ -241,12 +241,11 @@ def _store_agrees(config: Config) -> None:
         raise ConfigError("store.secret_file: is missing; PostgreSQL needs it, or HOPWIRE__STORE__SECRET")
     if config.store.postgres:
         _check_postgres_url(config.store.url)
-    for name, n in (
-        ("http.web_processes", config.http.web_processes),
-        ("worker.processes", config.worker.processes),
-    ):
-        if n > 1 and not config.store.postgres:
-            raise ConfigError(f"{name} = {n}: must be 1 with SQLite; more than one needs PostgreSQL")
+    if config.worker.processes > 1 and not config.store.postgres:
+        told = f"worker.processes = {config.worker.processes}: must be 1 with SQLite"
+        raise ConfigError(f"{told}; more than one needs PostgreSQL")
+    if config.http.web_processes == 0 and config.store.postgres:
+        raise ConfigError("http.web_processes = 0: must be at least 1 with PostgreSQL")
 
 
 def _check_postgres_url(url: str) -> None:

@@ -27,7 +27,12 @@ class Http(Section, frozen=True, kw_only=True):
         ),
     ] = ()
     web_processes: Annotated[
-        Processes, about("Processes that take requests. More than one needs PostgreSQL.")
+        int,
+        Meta(ge=0, le=64),
+        about(
+            "Processes that take requests. With SQLite, 0 makes one process of everything, for machines with one"
+            " core or little memory."
+        ),
     ] = 1
 
 
