@@ -17,7 +17,7 @@ PROC = Path("/proc")
 class Usage(NamedTuple):
     """What one process has used since it began."""
 
-    title: str  # "hopwire: gateway"
+    title: str  # "hopwire: web 1"
     cpu_s: float  # user and system time
     peak_mb: float  # most memory that was resident at a time
 

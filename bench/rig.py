@@ -173,7 +173,6 @@ def configure(url: str, smsc_port: int, viber_port: int | None = None) -> Config
         {
             "store": {"url": url, "secret": secrets.token_hex(16)},
             "log": {"level": "error"},
-            "http": {"web_processes": int(__import__("os").environ.get("BENCH_WEB", "1"))},
             "connectors": {stock.CONNECTOR: smsc} | ({"viber": viber} if viber_port else {}),
             "routes": [{"channel": "sms", "connector": stock.CONNECTOR}, *by_viber],
         }
@@ -233,7 +232,7 @@ async def _start_gateway(stack: contextlib.AsyncExitStack, config: Config, http:
     supervisor, measuring = Supervisor(), asyncio.current_task()
     assert measuring is not None
     stack.push_async_callback(supervisor.stop)
-    await supervisor.start(parts(config, {"http": http}, supervisor.folder))
+    await supervisor.start(parts(config, {"http": http}, supervisor))
     told = asyncio.ensure_future(supervisor.wait())  # it takes the signals; what we await must end, too
     told.add_done_callback(lambda told: None if told.cancelled() else measuring.cancel())
     stack.callback(told.cancel)

@@ -1,7 +1,7 @@
 """Counters and timings, for Prometheus. No number, name or text of a message is ever a label.
 
-One process keeps them in memory. Several (web and worker, with PostgreSQL) keep them in files of one folder,
-which the supervisor names in the environment, and any of them tells the sum.
+One process keeps them in memory. Several (web and worker) keep them in files of one folder, which the
+supervisor names in the environment, and any of them tells the sum.
 """
 
 import os

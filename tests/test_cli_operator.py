@@ -252,6 +252,20 @@ def test_settings_come_from_the_environment_too(tmp_path: Path, small: Operator)
         program.close()
 
 
+@pytest.mark.parametrize(
+    ("web_processes", "titles"),
+    [(0, ["gateway"]), (1, ["web 1", "worker 1"]), (2, ["web 1", "web 2", "worker 1"])],
+)
+def test_with_sqlite_as_many_processes_take_requests_as_are_asked_for(
+    tmp_path: Path, small: Operator, web_processes: int, titles: list[str]
+) -> None:
+    many = {"HOPWIRE__HTTP__WEB_PROCESSES": str(web_processes)}
+    with serve(tmp_path, settings(small), **many) as (program, url):
+        assert sorted(program.children) == [f"hopwire: {part}" for part in titles]
+        assert Gateway(url, "none").ask("balance") == {"errors": "Wrong login/password"}
+        assert program.end() == 0
+
+
 def test_postgres_takes_as_many_processes_as_are_asked_for(postgres_url: str, tmp_path: Path) -> None:
     many = {"HOPWIRE__HTTP__WEB_PROCESSES": "2", "HOPWIRE__WORKER__PROCESSES": "2"}
     with serve(tmp_path, settings(Operator(postgres_url, tmp_path)), **many) as (program, url):

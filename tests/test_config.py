@@ -143,6 +143,11 @@ def test_postgresql_takes_its_secret_from_the_environment() -> None:
             id="many processes on SQLite",
         ),
         pytest.param(
+            {"store": {"url": "postgresql://db/x", "secret": "s"}, "http": {"web_processes": 0}},
+            "http.web_processes = 0: must be at least 1 with PostgreSQL",
+            id="no web process on PostgreSQL",
+        ),
+        pytest.param(
             {"connectors": {"a": {"kind": "smtp"}}},
             "connectors.a.kind = 'smtp': must be one of smpp, viber, infobip, turbosms, http_php, gms,"
             " vonage, http",

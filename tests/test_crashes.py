@@ -106,7 +106,7 @@ def killing(gateway: Demo, history: History, seed: int) -> Iterator[None]:
 
 
 def _killable(title: str) -> bool:
-    return title.startswith(("hopwire: gateway", "hopwire: web", "hopwire: worker"))
+    return title.startswith(("hopwire: web", "hopwire: worker"))
 
 
 async def open_accounts(url: str, secret: bytes) -> str:

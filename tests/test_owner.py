@@ -21,7 +21,6 @@ from hopwire.model import (
     SendRequest,
     SmsText,
     Status,
-    Step,
     Taken,
     Template,
     ViberButton,
@@ -104,7 +103,9 @@ async def test_what_is_asked_for_is_done_and_may_be_read(
     assert [one.message_id for one in claimed] == [message_id]
 
 
-async def test_refusals_are_told_each_in_its_place(house: House, caller: OwnedStore, account: Account) -> None:
+async def test_refusals_are_told_each_in_its_place(
+    house: House, caller: OwnedStore, account: Account
+) -> None:
     poor = await open_account(Directory(house.store.engine), login="poor", money=0)
     await Inbox(house.store.engine).stop(EVERYONE, "380501112299", NOW)
     orders = [order(poor), order(account), order(account, to="380501112299")]

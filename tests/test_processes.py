@@ -28,24 +28,38 @@ def doomed(tmp_path: Path) -> Iterator[Demo]:
 
 
 def test_a_process_shows_its_part_in_its_title(gateway: Demo) -> None:
-    assert sorted(gateway.program.children) == ["hopwire: gateway", "hopwire: simulators"]
+    assert sorted(gateway.program.children) == [
+        "hopwire: simulators",
+        "hopwire: web 1",
+        "hopwire: worker 1",
+    ]
 
 
-def test_a_killed_gateway_is_back_on_the_same_port(gateway: Demo) -> None:
+def test_a_killed_web_process_is_back_on_the_same_port(gateway: Demo) -> None:
     before = gateway.program.children
-    os.kill(before["hopwire: gateway"], signal.SIGKILL)
+    os.kill(before["hopwire: web 1"], signal.SIGKILL)
     began = time.monotonic()
-    wait_for(lambda: not alive(before["hopwire: gateway"]))
+    wait_for(lambda: not alive(before["hopwire: web 1"]))
     wait_for(lambda: gateway.answers)
     print(f"back after {time.monotonic() - began:.2f} s")
     after = gateway.program.children
-    assert after["hopwire: gateway"] != before["hopwire: gateway"]
-    assert after["hopwire: simulators"] == before["hopwire: simulators"]
+    assert after.pop("hopwire: web 1") != before.pop("hopwire: web 1")
+    assert after == before
 
 
-def test_a_request_made_while_the_gateway_is_away_waits_for_it(gateway: Demo) -> None:
-    os.kill(gateway.program.children["hopwire: gateway"], signal.SIGKILL)
+def test_a_request_made_while_the_web_process_is_away_waits_for_it(gateway: Demo) -> None:
+    os.kill(gateway.program.children["hopwire: web 1"], signal.SIGKILL)
     assert gateway.ask("balance").keys() == {"balance"}
+
+
+def test_a_message_sent_while_the_owner_of_the_file_is_away_waits_for_it(gateway: Demo) -> None:
+    worker = gateway.program.children["hopwire: worker 1"]
+    os.kill(worker, signal.SIGKILL)
+    wait_for(lambda: not alive(worker))
+    assert gateway.ask("balance").keys() == {"balance"}  # read from the file, by the web process
+    to = number("67")
+    gateway.reaches(gateway.send(to), 3)
+    assert gateway.program.children["hopwire: worker 1"] != worker
 
 
 def test_killed_simulators_come_back_where_they_were(gateway: Demo) -> None:
@@ -82,7 +96,7 @@ def test_a_signal_ends_everything_in_order_and_leaves_nothing(
 
 def database_folder(gateway: Demo) -> Path:
     """Where a demo without --data keeps its database."""
-    open_files = Path(f"/proc/{gateway.program.children['hopwire: gateway']}/fd").iterdir()
+    open_files = Path(f"/proc/{gateway.program.children['hopwire: worker 1']}/fd").iterdir()
     return next(file.readlink().parent for file in open_files if file.readlink().name == "hopwire.db")
 
 
@@ -111,7 +125,7 @@ def send_until_refused(gateway: Demo, ids: list[str]) -> None:
 
 def test_a_locked_file_is_said_to_be_temporary_and_forgotten_when_it_is_over(tmp_path: Path) -> None:
     with demo(tmp_path, "--data", str(tmp_path)) as gateway:
-        to, pid = number("67"), gateway.program.children["hopwire: gateway"]
+        to, before_it = number("67"), gateway.program.children
         before = gateway.send(to)
         with closing(sqlite3.connect(tmp_path / "hopwire.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
@@ -121,4 +135,4 @@ def test_a_locked_file_is_said_to_be_temporary_and_forgotten_when_it_is_over(tmp
         after = gateway.send(to)
         assert [gateway.final(before), gateway.final(after)] == [3, 3]
         assert len(gateway.submits(to)) == 2
-        assert gateway.program.children["hopwire: gateway"] == pid
+        assert gateway.program.children == before_it

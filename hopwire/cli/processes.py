@@ -15,7 +15,6 @@ import tempfile
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -73,14 +72,6 @@ def listen(host: str, port: int) -> socket.socket:
     return sock
 
 
-def listen_beside(path: Path) -> socket.socket:
-    """A listening Unix socket at the path, which must be free."""
-    sock = socket.socket(socket.AF_UNIX)
-    sock.bind(str(path))
-    sock.listen()
-    return sock
-
-
 def address(sock: socket.socket) -> str:
     """`host:port` of a listening socket."""
     host, port = sock.getsockname()[:2]
@@ -93,14 +84,18 @@ class Supervisor:
     def __init__(self) -> None:
         self._stopping = asyncio.Event()
         self._watches: list[asyncio.Task[None]] = []
-        self._shared = tempfile.TemporaryDirectory(prefix="hopwire-")
+        self._left = contextlib.ExitStack()  # what goes when all have ended
+        shared = tempfile.TemporaryDirectory(prefix="hopwire-")  # nobody else may enter it
+        self._shared = self._left.enter_context(shared)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._stopping.set)
 
-    @property
-    def folder(self) -> Path:
-        """What the processes share while they live; nobody else may enter it."""
-        return Path(self._shared.name)
+    def meeting(self, name: str) -> socket.socket:
+        """A listening Unix socket, by which the processes meet."""
+        sock = self._left.enter_context(socket.socket(socket.AF_UNIX))
+        sock.bind(f"{self._shared}/{name}")
+        sock.listen()
+        return sock
 
     async def start(self, parts: Sequence[Part]) -> None:
         """Start them one after the other, each when the one before is ready; raises ProcessError."""
@@ -128,12 +123,12 @@ class Supervisor:
         for watch in reversed(self._watches):
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
-        self._shared.cleanup()
+        self._left.close()
 
     async def _keep_running(self, part: Part, ready: asyncio.Future[None]) -> None:
         failures = 0
         while True:
-            process = await _spawn(part, self._shared.name)
+            process = await _spawn(part, self._shared)
             try:
                 failures = 0 if await _said_ready(process) else failures + 1
                 if not failures and not ready.done():
@@ -141,7 +136,7 @@ class Supervisor:
                 code = await process.wait()
             finally:
                 await _end(process)
-                multiprocess.mark_process_dead(process.pid, self._shared.name)  # type: ignore[no-untyped-call]
+                multiprocess.mark_process_dead(process.pid, self._shared)  # type: ignore[no-untyped-call]
             if not ready.done():
                 ready.set_exception(ProcessError(f"{part.title} ended with code {code} before it was ready"))
                 return

@@ -76,7 +76,7 @@ async def _serve(supervisor: "Supervisor", config: "Config") -> None:
     if config.http.tls_certificate:
         _check_certificate(config)
         sockets["https"] = _listen(config.http.host, config.http.tls_port)
-    await supervisor.start(parts(config, sockets, supervisor.folder))
+    await supervisor.start(parts(config, sockets, supervisor))
     where = ", ".join(f"{scheme}://{address(sock)}" for scheme, sock in sockets.items())
     say(f"Hopwire is ready at {where}")
     if not config.connectors:
@@ -108,9 +108,9 @@ def _check_certificate(config: "Config") -> None:
         raise CommandError(Ending.CONFIG, told) from None
 
 
-def parts(config: "Config", sockets: dict[str, socket.socket], folder: Path) -> list["Part"]:
-    """The processes of a gateway; with SQLite they meet in the folder."""
-    from hopwire.cli.processes import Part, listen_beside
+def parts(config: "Config", sockets: dict[str, socket.socket], supervisor: "Supervisor") -> list["Part"]:
+    """The processes of a gateway, which the supervisor will start."""
+    from hopwire.cli.processes import Part
 
     webs = range(1, config.http.web_processes + 1)
     if config.store.postgres:
@@ -118,9 +118,9 @@ def parts(config: "Config", sockets: dict[str, socket.socket], folder: Path) -> 
         return workers + [Part("web", f"web {n}", config, sockets) for n in webs]
     if not webs:
         return [Part("gateway", "gateway", config, sockets)]
-    owner = folder / "owner"
-    worker = Part("worker", "worker 1", config, {"owner": listen_beside(owner)})
-    return [worker, *(Part("web", f"web {n}", config, sockets, owner=str(owner)) for n in webs)]
+    owner = supervisor.meeting("owner")
+    worker = Part("worker", "worker 1", config, {"owner": owner})
+    return [worker, *(Part("web", f"web {n}", config, sockets, owner=owner.getsockname()) for n in webs)]
 
 
 # ---- demo
@@ -189,7 +189,7 @@ async def _demo(
         "viber": f"http://{address(far['viber'])}",
     }
     simulators = Part("simulators", "simulators", config, far, {**arguments, "api_key": ready["key"]})
-    await supervisor.start([simulators, *parts(config, {"http": http}, supervisor.folder)])
+    await supervisor.start([simulators, *parts(config, {"http": http}, supervisor)])
     if as_json:
         order = ("url", "key", "login", "password", "phone", "smsc", "viber")
         print(json.dumps({name: ready[name] for name in order}), flush=True)

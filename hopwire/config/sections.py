@@ -30,8 +30,8 @@ class Http(Section, frozen=True, kw_only=True):
         int,
         Meta(ge=0, le=64),
         about(
-            "Processes that take requests. With SQLite, 0 makes one process of everything, for machines with one"
-            " core or little memory."
+            "Processes that take requests. With SQLite, 0 makes one process of everything, for machines with"
+            " one core or little memory."
         ),
     ] = 1
 

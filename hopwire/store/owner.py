@@ -1,13 +1,13 @@
 """SQLite and several processes: one owns the file, the others ask it over a Unix socket.
 
-They read the file themselves. What is asked for is what there is much of, and what may make something due, so that
-it shares commits and wakes the worker; the rest they write for a moment, as the command line does.
+They read the file themselves. What is asked for is what there is much of, and what may make something due, so
+that it shares commits and wakes the worker; the rest they write for a moment, as the command line does.
 
 Rule 1: an answer leaves only after what it tells of is on disk.
 Rule 2: the socket is for the processes of one gateway: it lies in a folder that nobody else may enter.
 
-On the wire, both ways, are frames: four bytes that tell the length, then MessagePack: (number, verb, arguments)
-there, and (number, how it ended, answer) back, in any order.
+On the wire, both ways, are frames: four bytes that tell the length, then MessagePack: (number, verb,
+arguments) there, and (number, how it ended, answer) back, in any order.
 """
 
 import asyncio
@@ -192,8 +192,9 @@ class OwnedStore(Store):
         await super().close()
 
     async def _ask(self, verb: str, *arguments: object) -> Any:
-        """The owner's answer. Raises Unavailable, also when the owner ends before it has answered: then what was
-        asked for may have been done; and OwnerError.
+        """The owner's answer. Raises Unavailable, and OwnerError.
+
+        When the owner dies before it has answered, nobody knows whether it has done what it was asked for.
         """
         owner = await self._connected()
         self._numbers += 1

@@ -1,4 +1,4 @@
-"""SQLite: one process owns the file, and commits on the loop.
+"""SQLite: one process owns the file (see owner.py), and commits on the loop.
 
 A commit takes a fraction of a millisecond and needs no hand-over to a thread; what costs is to wait for the
 disk. So all that has come in one turn of the loop shares one commit, whatever verbs it is of, and each
