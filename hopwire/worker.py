@@ -75,7 +75,7 @@ class Worker:
         self._name = name
         self._lease_ms = 1000 * lease_s
         self._clock = clock
-        self._record: Batch[Change, None] = Batch(self._record_many)
+        self._record: Batch[Change, None] = Batch(self._record_many, bounded=False)
         self._channels: Mapping[str, Channel] = {}
         self._wake: dict[str, asyncio.Event] = {}
         self._tasks: list[asyncio.Task[None]] = []

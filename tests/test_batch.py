@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from hopwire.errors import Unavailable
+from hopwire.store import batch
 from hopwire.store.batch import Batch
 
 
@@ -105,3 +106,28 @@ async def test_a_verb_that_was_cancelled_is_called_again_for_the_next() -> None:
     verb.free.set()
     assert await double(2) == 4
     assert not lost.done()
+
+
+async def test_what_comes_beyond_the_bound_is_refused_at_once_and_the_others_are_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batch, "WAITING", 2)
+    verb = Verb()
+    verb.free.clear()
+    double = Batch(verb)
+    first = double(1)
+    await verb.called.wait()
+    waiting, beyond = [double(2), double(3)], double(4)
+    assert beyond.done()
+    with pytest.raises(Unavailable):
+        await beyond
+    verb.free.set()
+    assert await asyncio.gather(first, *waiting) == [2, 4, 6]
+    assert await double(5) == 10
+    assert verb.calls == [[1], [2, 3], [5]]
+
+
+async def test_where_there_is_no_bound_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "WAITING", 2)
+    double = Batch(Verb(), bounded=False)
+    assert await asyncio.gather(*map(double, range(5))) == [0, 2, 4, 6, 8]

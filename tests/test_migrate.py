@@ -1,10 +1,12 @@
 """A database comes to the schema of this version, from nothing or from an older one."""
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
+import psycopg
 import pytest
 from conftest import Postgres, open_account, run_sql
 
@@ -148,6 +150,8 @@ async def test_a_database_of_an_older_version_becomes_one_of_this_version(
     ]
     assert run_sql(old_url, "SELECT kind, amount, note FROM ledger") == [("topup", 7, "paid")]
     assert run_sql(old_url, "SELECT provider_id, also FROM receipts") == [("a1", "[]")]
+    with pytest.raises((sqlite3.IntegrityError, psycopg.errors.CheckViolation)):
+        run_sql(old_url, "INSERT INTO ledger (at, account_id, kind, amount) VALUES (1, 1, 'gift', 7)")
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,14 @@ def test_lists_and_locks_are_what_the_engine_has() -> None:
     )
 
 
+def test_a_statement_for_sqlite_alone_is_in_no_other_script() -> None:
+    name = sql.migrations()[6]
+    assert [s.split()[0] for s in sql.script(name, sql.SQLITE)] == [
+        "CREATE", "INSERT", "DROP", "ALTER", "CREATE", "CREATE",
+    ]  # fmt: skip
+    assert sql.script(name, sql.POSTGRES) == []
+
+
 def test_only_a_plain_insert_can_be_copied() -> None:
     queries = sql.queries(sql.POSTGRES)
     assert queries["create_handle"].copy == (

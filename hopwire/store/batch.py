@@ -1,6 +1,9 @@
 """Company: what is asked for one by one is done for many at once.
 
-Rule: nobody waits for company. A batch leaves as soon as the verb is free, with all that has come meanwhile.
+Rule 1: nobody waits for company. A batch leaves as soon as the verb is free, with all that has come
+meanwhile.
+Rule 2: when the verb cannot follow, what comes beyond `WAITING` is refused at once, so that neither memory
+nor the wait of those before it grows without bound.
 """
 
 import asyncio
@@ -8,6 +11,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 from hopwire.errors import Unavailable
+
+WAITING = 5_000  # items, at most: about a second's work; who came behind them would wait longer than that
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -17,16 +22,25 @@ class Batch(Generic[Item, Result]):
     """Turns a plural verb into one that can be called for a single item."""
 
     def __init__(
-        self, verb: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]], most: int = 500
+        self,
+        verb: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]],
+        most: int = 500,
+        bounded: bool = True,
     ) -> None:
+        """`most`: items of one call. Not `bounded`: none is refused; its number has another bound."""
         self._verb = verb
         self._most = most
+        self._bounded = bounded
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._runner: asyncio.Task[None] | None = None
 
     def __call__(self, item: Item) -> asyncio.Future[Result]:
+        """What the verb answers for the item; Unavailable when too many are waiting already."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
+        if self._bounded and len(self._waiting) >= WAITING:
+            future.set_exception(Unavailable())
+            return future
         self._waiting.append((item, future))
         if self._runner is None:
             self._runner = loop.create_task(self._run())

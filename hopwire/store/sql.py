@@ -26,6 +26,7 @@ SQLITE = Dialect(
         "{skip_locked}": "",
         "{serial}": "INTEGER PRIMARY KEY",
         "{key}": "INTEGER PRIMARY KEY",
+        "{sqlite}": "",
         "{has_tables}": "SELECT 1 FROM sqlite_master WHERE name = 'meta'",
     },
     is_in=lambda name: f"IN (SELECT value FROM json_each(:{name}))",  # noqa: S608
@@ -62,10 +63,9 @@ def queries(dialect: Dialect) -> dict[str, Statement]:
 
 
 def script(name: str, dialect: Dialect) -> list[str]:
-    """The statements of a script, such as schema.sql, one by one."""
-    return [
-        s for s in (part.strip() for part in _without_comments(_worded(_text(name), dialect)).split(";")) if s
-    ]
+    """The statements of a script, such as schema.sql, one by one; what is for SQLite alone begins with it."""
+    parts = (part.strip() for part in _without_comments(_worded(_text(name), dialect)).split(";"))
+    return [part for part in parts if part and not part.startswith("{sqlite}")]
 
 
 def migrations() -> dict[int, str]:

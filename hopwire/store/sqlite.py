@@ -4,19 +4,21 @@ A commit takes a fraction of a millisecond and needs no hand-over to a thread; w
 disk. So all that has come in one turn of the loop shares one commit, whatever verbs it is of, and each
 transaction has a savepoint of its own. `synchronous=FULL` with a write-ahead log: a commit is on disk when it
 returns. Other processes (the command line) may write for a moment; a lock is waited for half a second.
+While somebody listens, which is as long as the gateway lives, checkpoints are made beside the commits.
 """
 
 import asyncio
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
 from hopwire.errors import Unavailable
-from hopwire.store import sql
+from hopwire.store import checkpoints, sql
 from hopwire.store.engine import Row, T
 
 BUSY_S = 0.5  # how long a write waits for another process; the loop goes on meanwhile
@@ -27,6 +29,7 @@ PRAGMAS = (
     "secure_delete=ON",  # what is deleted or forgotten is overwritten in the file, too
     "temp_store=MEMORY",
     "cache_size=-32000",  # KiB
+    "journal_size_limit=67108864",  # bytes that a log keeps on disk which has once grown longer
     "busy_timeout=0",  # the last one: until here SQLite itself waits, BUSY_S
 )
 UNUSABLE = {  # primary result codes, https://www.sqlite.org/rescode.html; the others are bugs of ours
@@ -110,6 +113,7 @@ class SqliteEngine:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = _connect(path)
+            self._path = path
         except (OSError, sqlite3.Error) as exc:
             raise Unavailable from exc
         self._tx = SqliteTx(self._connection)
@@ -188,6 +192,7 @@ class SqliteEngine:
 
     async def listen(self, on_wake: Callable[[], None]) -> None:
         self._on_wake = on_wake  # nobody else works on the file
+        await checkpoints.beside(self._connection, partial(_connect, self._path, one_thread=False))
         await asyncio.Event().wait()
 
     async def close(self) -> None:
@@ -218,9 +223,11 @@ def _code(exc: sqlite3.Error) -> int:
     return code & 0xFF
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, one_thread: bool = True) -> sqlite3.Connection:
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # texts and numbers are nobody else's to read
-    connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, cached_statements=256)
+    connection = sqlite3.connect(
+        path, timeout=BUSY_S, isolation_level=None, cached_statements=256, check_same_thread=one_thread
+    )
     try:
         for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
