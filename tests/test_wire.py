@@ -2,13 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
 from gateway import SEND, TO, Gateway, get, post, running
 
+from hopwire.errors import ApiError
+from hopwire.store import Accepted, Order, Store
 from hopwire.web.wire import quoted_line
 
 RAW_TEXT = 'Привіт, це "ми" #1: 100% <так> ✓'
@@ -112,6 +115,24 @@ async def test_pipelined_requests_may_be_cut_anywhere(gateway: Gateway, size: in
             await asyncio.sleep(0)
         assert [accepted((await wire.reply()).text) for _ in range(3)] == [True] * 3
     assert texts(gateway) == ["the first", "second", "a b c"]
+
+
+async def test_thousands_of_pipelined_requests_are_answered_one_after_the_other(gateway: Gateway) -> None:
+    """The first one waits for the store, so that all others wait for it; none of these waits for anything."""
+    async with gateway.wire() as wire:
+        wire.say(get(target(gateway)) + get("/http.php") * 4000 + get("/healthz"))
+        assert accepted((await wire.reply()).text)
+        for _ in range(4000):
+            assert (await wire.reply()).text == "errors:Wrong login/password\n"
+        assert (await wire.reply()).text == "OK\n"
+
+
+@pytest.mark.parametrize(
+    "path", ["/api%2Fhttp.php", "http://localhost/http.php", "http://localhost/api/%68ttp.php"]
+)
+async def test_a_path_may_be_written_otherwise(gateway: Gateway, path: str) -> None:
+    said = target(gateway).replace("/api/http.php", path)
+    assert accepted((await gateway.get(said)).text)
 
 
 @pytest.mark.parametrize(
@@ -220,6 +241,43 @@ async def test_a_client_that_waits_is_refused_before_it_sends_too_much(gateway: 
         assert (await wire.reply()).status == 413
 
 
+async def test_a_pipelined_client_may_wait_for_100_continue(gateway: Gateway) -> None:
+    body = urlencode({"key": gateway.key, **SEND}).encode()
+    async with gateway.wire() as wire:
+        wire.say(get(target(gateway)) + post("/api/http.php", body, "Expect: 100-continue"))
+        assert accepted((await wire.reply()).text)
+        assert (await wire.reply()).status == 100
+        assert accepted((await wire.reply()).text)
+
+
+async def test_a_server_that_ends_answers_what_it_has_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came, go_on, admit = asyncio.Event(), asyncio.Event(), Store.admit
+
+    async def admit_later(self: Store, orders: Sequence[Order]) -> list[Accepted | ApiError]:
+        came.set()
+        await go_on.wait()
+        return await admit(self, orders)
+
+    monkeypatch.setattr(Store, "admit", admit_later)
+    async with AsyncExitStack() as server:
+        gateway = await server.enter_async_context(running(tmp_path))
+        async with gateway.wire() as wire, gateway.wire() as gone:
+            wire.say(get(target(gateway)))
+            gone.say(get(target(gateway)))
+            await came.wait()
+            gone.hang_up()
+            ending = asyncio.ensure_future(server.aclose())
+            assert await asyncio.wait({ending}, timeout=0.3) == (set(), {ending})
+            go_on.set()
+            reply = await wire.reply()
+            assert accepted(reply.text)
+            assert reply.headers["connection"] == "close"
+        await ending
+    assert len(texts(gateway)) == 2
+
+
 # ---- limits and nonsense
 
 
@@ -268,11 +326,28 @@ async def test_a_body_that_is_far_too_large_is_refused(gateway: Gateway, length:
         assert reply.headers["connection"] == "close"
 
 
-async def test_a_chunked_body_is_limited_too(gateway: Gateway) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"10001\r\n" + b"x" * 65_537 + b"\r\n0\r\n\r\n", id="one chunk"),
+        pytest.param(b"100\r\n" + b"x" * 256 + b"\r\n" + b"1\r\nx\r\n" * 65_281 + b"0\r\n\r\n", id="many"),
+        pytest.param(b"100001\r\n" + b"x" * 1_048_577, id="nobody waits for its end"),
+    ],
+)
+async def test_a_chunked_body_is_limited_too(gateway: Gateway, body: bytes) -> None:
     async with gateway.wire() as wire:
         wire.say(get("/api/http.php", "Transfer-Encoding: chunked", method="POST"))
-        wire.say(b"10001\r\n" + b"x" * 65_537 + b"\r\n0\r\n\r\n")
-        assert (await wire.reply()).status == 413
+        wire.say(body)
+        reply = await wire.reply()
+        assert (reply.status, reply.headers["connection"]) == (413, "close")
+
+
+async def test_a_chunked_body_of_64_kib_is_read(gateway: Gateway) -> None:
+    body = urlencode({"key": gateway.key, **SEND, "x": ""}).encode().ljust(65_536, b"x")
+    async with gateway.wire() as wire:
+        wire.say(get("/api/http.php", "Transfer-Encoding: chunked", method="POST"))
+        wire.say(b"".join(b"1\r\n%c\r\n" % one for one in body) + b"0\r\n\r\n")
+        assert accepted((await wire.reply()).text)
 
 
 NONSENSE = {

@@ -63,16 +63,22 @@ class LoginPassword(NamedTuple):
     password: str
 
 
+Dialect = Literal["plain", "encoded"]
+
+
 class Call(NamedTuple):
     """One request, read but not yet checked."""
 
-    dialect: Literal["plain", "encoded"]
+    dialect: Dialect
     command: str | None  # lower-case; None: unknown
     credentials: Key | LoginPassword | None  # None: not given, or not readable
     fields: Fields  # decoded from the dialect; looking at a value that cannot be raises `BadEncoding`
     idempotency_key: bytes = b""  # the header's value
     in_url: bool = False  # the key stood in the URL
     via: str = ""  # the header that tells through which gateways it has come
+
+
+UNREAD = Call("plain", None, None, {})  # one that cannot be read
 
 
 class _Encoded(Fields):
