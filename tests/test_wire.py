@@ -12,7 +12,7 @@ from gateway import SEND, TO, Gateway, get, post, running
 
 from hopwire.errors import ApiError
 from hopwire.store import Accepted, Order, Store
-from hopwire.web.wire import quoted_line
+from hopwire.web.wire import HttpProtocol, quoted_line
 
 RAW_TEXT = 'Привіт, це "ми" #1: 100% <так> ✓'
 MULTIPART = (
@@ -193,6 +193,35 @@ async def test_a_client_that_half_closes_gets_its_answer(gateway: Gateway) -> No
         assert await wire.closed()
 
 
+@pytest.fixture
+async def connections(monkeypatch: pytest.MonkeyPatch) -> list[HttpProtocol]:
+    """What is at the gateway's ends of the connections that are made."""
+    made: list[HttpProtocol] = []
+    begin = HttpProtocol.connection_made
+
+    def connection_made(self: HttpProtocol, transport: asyncio.Transport) -> None:
+        made.append(self)
+        begin(self, transport)
+
+    monkeypatch.setattr(HttpProtocol, "connection_made", connection_made)
+    return made
+
+
+async def test_a_connection_is_closed_when_it_was_idle_for_long(
+    gateway: Gateway, connections: list[HttpProtocol]
+) -> None:
+    async with gateway.wire() as wire:
+        wire.say(get("/healthz"))
+        await wire.reply()
+        (connection,) = connections
+        connection._look_whether_idle()  # it was asked just now
+        wire.say(get("/http.php"))
+        await wire.reply()
+        connection._idle_since -= 76
+        connection._look_whether_idle()
+        assert await wire.closed()
+
+
 @pytest.mark.parametrize("said", [b"", b"GET / HTT"], ids=["nothing said", "half a head"])
 async def test_a_silent_connection_is_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: bytes
@@ -251,7 +280,7 @@ async def test_a_pipelined_client_may_wait_for_100_continue(gateway: Gateway) ->
 
 
 async def test_a_server_that_ends_answers_what_it_has_begun(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, connections: list[HttpProtocol], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     came, go_on, admit = asyncio.Event(), asyncio.Event(), Store.admit
 
@@ -267,6 +296,8 @@ async def test_a_server_that_ends_answers_what_it_has_begun(
             wire.say(get(target(gateway)))
             gone.say(get(target(gateway)))
             await came.wait()
+            for connection in connections:
+                connection._look_whether_idle()  # they are not, however long it takes
             gone.hang_up()
             ending = asyncio.ensure_future(server.aclose())
             assert await asyncio.wait({ending}, timeout=0.3) == (set(), {ending})

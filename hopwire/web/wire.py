@@ -28,7 +28,7 @@ _UNQUOTED = re.compile(rb"[^\x21-\x7e]|#")  # a fragment is no part of a request
 _LINE = re.compile(rb"([A-Z]+) (.*) (HTTP/1\.[01])\Z")
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)  # Java asks for HTTP/2; the parser would stop
-_END = re.compile(rb"\n\r?\n")  # a head that ends without CR is the parser's to refuse, not ours to wait for
+_ENDS = b"\n\r\n", b"\n\n"  # a head that ends without CR is the parser's to refuse, not ours to wait for
 
 
 def quoted_line(data: bytes) -> bytes:
@@ -42,6 +42,12 @@ def quoted_line(data: bytes) -> bytes:
         return data
     target = _UNQUOTED.sub(lambda m: b"%%%02X" % m[0][0], match[2])
     return b"%s %s %s%s" % (match[1], target, match[3], data[end:])
+
+
+def _end(head: bytes, known: int) -> int:
+    """Where a head ends, looked for behind what is known to be no end; 0: it is not whole yet."""
+    ends = [at + len(sign) for sign in _ENDS if (at := head.find(sign, known)) >= 0]
+    return min(ends, default=0)
 
 
 def target(url: bytes) -> tuple[bytes, bytes]:
@@ -64,14 +70,32 @@ class HttpProtocol(HttpToolsProtocol):
         self._in_body = False
         self._body_left = 0  # bytes; 0 in a body: nobody knows, it is chunked
         self._refused = False
+        self._idle_since = 0.0  # by the loop's clock; 0: something is under way
         self._body_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The first head may take no longer than a later one: as long as a connection may be idle."""
         super().connection_made(transport)
-        self.timeout_keep_alive_task = self.loop.call_later(
-            self.timeout_keep_alive, self.timeout_keep_alive_handler
-        )
+        self._idle_since = self.loop.time()
+        self._look_later(self.timeout_keep_alive)
+
+    def _look_later(self, after_s: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(after_s, self._look_whether_idle)
+
+    def _look_whether_idle(self) -> None:
+        """Close a connection on which nothing was asked for so long.
+
+        One timer that looks again costs less than one for each pause between two requests.
+        """
+        idle_s = self.loop.time() - self._idle_since if self._idle_since else 0.0
+        if idle_s < self.timeout_keep_alive or not self._idle_since:
+            self._look_later(self.timeout_keep_alive - idle_s)
+        else:
+            self.timeout_keep_alive_handler()
+
+    def _unset_keepalive_if_required(self) -> None:
+        """uvicorn says so when something is asked."""
+        self._idle_since = 0.0
 
     def data_received(self, data: bytes) -> None:
         while data and not self._refused and not self.transport.is_closing():
@@ -88,16 +112,18 @@ class HttpProtocol(HttpToolsProtocol):
         """Pass on the head when it is whole; what is left is the body's, or the next request's."""
         known = max(0, len(self._head) - 3)
         self._head = self._head + data if self._head else data.lstrip(b"\r\n")
-        end = _END.search(self._head, known)
-        length = end.end() if end else len(self._head)
+        end = _end(self._head, known)
+        length = end or len(self._head)
         if length > MAX_HEAD:
             self._refuse()
             return b""
-        if end is None and (self._head[:1].isalpha() or not self._head):
+        if not end and (self._head[:1].isalpha() or not self._head):
             return b""  # what begins otherwise is no request, and the parser says so
         head, rest = self._head[:length], self._head[length:]
         self._head = b""
-        super().data_received(_UPGRADE.sub(b"", quoted_line(head)))
+        if b"upgrade:" in head.lower():
+            head = _UPGRADE.sub(b"", head)
+        super().data_received(quoted_line(head))
         if self._in_body:
             self._body_timer = self.loop.call_later(BODY_S, self.transport.close)
         return rest
@@ -205,17 +231,21 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Begin with the next request that waits; not within this one, for thousands may."""
-        if len(self.pipeline) and not self.transport.is_closing():
-            self.server_state.total_requests += 1
-            self.flow.resume_reading()
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
             self.loop.call_soon(self._start_asgi_task, *self.pipeline.pop())
         else:
-            super().on_response_complete()
+            self._idle_since = self.loop.time()
 
     # ---- its end
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_body_timer()
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
         super().connection_lost(exc)
 
     def _stop_body_timer(self) -> None:
