@@ -2,15 +2,15 @@
 
 import asyncio
 import socket
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 
 from bench.program import main
 from hopwire.app import server
 from hopwire.config import Config
-from hopwire.web.app import App
-from hopwire.web.wire import WHOLE_REPLY
+from hopwire.web.app import PATHS, App
+from hopwire.web.exchange import Reply, Request
 
 HEADERS = b"content-type: text/plain; charset=utf-8\r\ncache-control: no-store\r\n"
 REPLY = b"id:1\nsms_count:1\n"
@@ -25,14 +25,23 @@ class Ready(msgspec.Struct):
     port: int
 
 
-async def app(scope: dict[str, Any], receive: object, send: object) -> None:
-    scope["extensions"][WHOLE_REPLY](200, HEADERS, REPLY)
+def constant(request: Request, reply: Reply) -> None:
+    reply(200, HEADERS, REPLY)
+
+
+class Constant:
+    """In the place of the gateway's application."""
+
+    handlers = dict.fromkeys(PATHS, constant)
+
+    async def __call__(self, scope: object, receive: object, send: object) -> None:
+        raise NotImplementedError
 
 
 async def run(job: Job) -> Ready:
     """Serve on a free port until the process ends."""
     sock = socket.create_server(("127.0.0.1", 0), backlog=2048)
-    serving = server(cast(App, app), Config(), tls=False)
+    serving = server(cast(App, Constant()), Config(), tls=False)
     running.add(asyncio.ensure_future(serving.serve(sockets=[sock])))
     while not serving.started:  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.01)

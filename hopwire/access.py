@@ -24,12 +24,13 @@ NEEDS = {  # command -> the scope that a key must have for it
     "price": "balance",
     "balance": "balance",
 }
+PAUSED, CLOSED = AccountStatus.PAUSED, AccountStatus.CLOSED  # an enum looks them up each time
 RESTS = frozenset({"send"})  # what a paused account cannot do
 
 
 def admit(caller: Caller, origin: From, now: int) -> None:
     """Let in whom the API is for; raises WrongCredentials for everybody else."""
-    if caller.account.standing is AccountStatus.CLOSED or not caller.account.api:
+    if caller.account.standing is CLOSED or not caller.account.api:
         raise WrongCredentials
     key = caller.key
     if key is not None and not _is_good(key, origin, now):
@@ -48,5 +49,5 @@ def permit(caller: Caller, command: str) -> None:
     """Raises KeyNotAllowed and AccountPaused."""
     if caller.key is not None and NEEDS[command] not in caller.key.scopes:
         raise KeyNotAllowed
-    if command in RESTS and caller.account.standing is AccountStatus.PAUSED:
+    if command in RESTS and caller.account.standing is PAUSED:
         raise AccountPaused

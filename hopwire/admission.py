@@ -119,17 +119,36 @@ class Admission:
         """
         if client_key and (known := await self._known(account, request, client_key, now)):
             return known
+        self._check(account, request)
+        await self._check_picture(request)
+        return _accepted(await self._enter(account, request, now, key_id, client_key))
+
+    def start(
+        self, account: Account, request: SendRequest, now: int, key_id: int = 0, client_key: str = ""
+    ) -> "asyncio.Future[Accepted | ApiError]":
+        """`admit`, begun at once; where nothing has to be asked before the commit, it costs no task."""
+        if client_key or (self._check_image and _picture(request)):
+            return asyncio.ensure_future(self.admit(account, request, now, key_id, client_key))
+        self._check(account, request)
+        return self._enter(account, request, now, key_id, client_key)
+
+    def _check(self, account: Account, request: SendRequest) -> None:
         self._check_senders(account, request)
         _check_destination(account, request)
-        await self._check_picture(request)
+
+    def _enter(
+        self, account: Account, request: SendRequest, now: int, key_id: int, client_key: str
+    ) -> "asyncio.Future[Accepted | ApiError]":
+        """Plan it, and put it among those that the next commit keeps."""
         tables = self._tables_at(now)
         steps = routing.plan(request, account, tables, self._times, now, self._names(account, request))
         steps = _quietly(account, steps)
         _check_price(account, steps)
         due_at = request.send_at if request.send_at is not None else now
         parts = routing.sms_parts(request, steps, tables, now)
-        order = Order(account, request, plan_delivery(steps, due_at), now, key_id, client_key, parts)
-        return _accepted(await self._admit(order))
+        return self._admit(
+            Order(account, request, plan_delivery(steps, due_at), now, key_id, client_key, parts)
+        )
 
     async def _known(self, account: Account, request: SendRequest, key: str, now: int) -> Accepted | None:
         """What was answered to the client's key; raises `ClientIdReused`."""
@@ -168,9 +187,8 @@ class Admission:
         return allowed is None or bool(allowed if road is None else allowed & road.carriers.keys())
 
     async def _check_picture(self, request: SendRequest) -> None:
-        match request.viber:
-            case ViberImage(image=str() as link) | ViberButton(image=str() as link) if self._check_image:
-                await self._check_image(link)
+        if self._check_image and (link := _picture(request)):
+            await self._check_image(link)
 
     def price(self, account: Account, digits: str, country: str, now: int) -> int:
         """One SMS part to this number, in millionths; 0 where there is no route."""
@@ -193,6 +211,11 @@ def _accepted(answer: Accepted | ApiError) -> Accepted:
     if isinstance(answer, ApiError):
         raise answer
     return answer
+
+
+def _picture(request: SendRequest) -> str | None:
+    """The link to the picture that it is sent with."""
+    return request.viber.image if isinstance(request.viber, ViberImage | ViberButton) else None
 
 
 def _check_destination(account: Account, request: SendRequest) -> None:

@@ -24,6 +24,9 @@ class AccountStatus(IntEnum):
     PAUSED = 2  # it may look, but not send
 
 
+_ACTIVE = AccountStatus.ACTIVE  # asked for each request, and an enum looks its members up each time
+
+
 class Limits(Noun, frozen=True, kw_only=True):
     """How much an account may do, and where to. Amounts are millionths of its currency."""
 
@@ -69,7 +72,7 @@ class Account(Noun, frozen=True, kw_only=True):
     @property
     def standing(self) -> AccountStatus:
         """Its status, or its reseller's where that is worse."""
-        if self.parent_status is AccountStatus.ACTIVE:
+        if self.parent_status is _ACTIVE:
             return self.status
         both = self.status, self.parent_status
         return next(one for one in (AccountStatus.CLOSED, AccountStatus.PAUSED, self.status) if one in both)

@@ -181,7 +181,7 @@ def sms_parts(request: SendRequest, steps: Iterable[Step], tables: Tables, now: 
         return 1
     for step in steps:
         if step.channel == "sms":
-            return sms.count(request.sms, step.writing or PLAIN)
+            return step.parts if step.writing is None else sms.count(request.sms, step.writing)
     return parts(tables, request.recipient, request.sms, request.country, now)
 
 

@@ -19,6 +19,7 @@ from hopwire.translit import to_gsm
 MAX_PARTS = 255  # the number of parts is one octet
 
 _DEFAULT = Writing()
+_SURE = 33  # so many characters fit into each of several parts, whatever they are: also as surrogates
 _SHORT = 35  # so many characters are one message in any alphabet, also as four letters each
 
 
@@ -186,6 +187,11 @@ def count(content: SmsContent, writing: Writing = _DEFAULT) -> int:
         return 1
     data, script = _written(content, writing)
     return len(_cut(data, script.limits[writing.long]))
+
+
+def surely_fits(content: SmsContent, parts: int) -> bool:
+    """Whether a text is so short that it falls into no more than so many parts in any writing."""
+    return not isinstance(content, WapPush) and len(content.text) <= _SURE * parts
 
 
 def explain(content: SmsContent | str, writing: Writing = _DEFAULT) -> Explained:

@@ -75,12 +75,9 @@ def test_the_client_is_who_the_first_proxy_of_ours_has_seen(
 ) -> None:
     assert addresses.client(peer, forwarded, OURS) == client
     assert addresses.client(peer, forwarded, ()) == peer
-    scope = {
-        "client": (peer, 1) if peer else None,
-        "headers": [(b"x-forwarded-for", line.encode()) for line in forwarded] + [(b"host", b"10.0.0.1")],
-    }
-    assert client_address(scope, OURS) == client
-    assert client_address(scope, ()) == peer
+    lines = [(b"x-forwarded-for", line.encode()) for line in forwarded] + [(b"host", b"10.0.0.1")]
+    assert client_address(peer, lines, OURS) == client
+    assert client_address(peer, lines, ()) == peer
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,7 @@ def test_what_is_costly_is_what_the_library_says(kind: int) -> None:
         pytest.param("38050123456", id="a digit is missing"),
         pytest.param("1234567890123456", id="16 digits"),
         pytest.param("0380501234567", id="a zero before the country"),
+        pytest.param("079161234567", id="a zero before another country"),
         pytest.param("+0501234567", id="national with a plus"),
         pytest.param("380501234567,380501234568", id="two numbers"),
         pytest.param("380501234567;", id="a semicolon"),
@@ -159,16 +160,27 @@ def test_what_is_read_is_possible(typed: str, home_country: str) -> None:
 
 @given(st.from_regex(r"[1-9][0-9]{6,14}", fullmatch=True))
 def test_digits_with_a_plus_are_read_as_the_library_reads_them(digits: str) -> None:
+    assert phone.parse("+" + digits, "UA") == library(digits)
+
+
+def test_numbers_of_every_calling_code_are_read_as_the_library_reads_them() -> None:
+    """Each length, behind each first digit, as it would be dialled in a town and abroad."""
+    for code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
+        for first in ("0", "1", "23", "4", "55", "6", "7", "89"):
+            for length in range(4, 15):
+                digits = f"{code}{first}{'4567890123456'[: length - len(first)]}"
+                assert phone.parse(f"+{digits}", "UA") == library(digits), digits
+
+
+def library(digits: str) -> tuple[str, str] | None:
+    """The library's reading of an international number that we would take."""
     try:
         full = phonenumbers.parse("+" + digits)
-        possible = phonenumbers.is_possible_number_with_reason(full) == ValidationResult.IS_POSSIBLE
     except phonenumbers.NumberParseException:
-        possible = False
-    number = phone.parse("+" + digits, "UA")
-    assert (number is not None) == possible
-    if number is not None:
-        assert number.digits == phonenumbers.format_number(full, PhoneNumberFormat.E164)[1:]
-        assert number.country == (
-            phonenumbers.region_code_for_number(full)
-            or phonenumbers.region_code_for_country_code(full.country_code or 0)
-        )
+        return None
+    possible = phonenumbers.is_possible_number_with_reason(full) == ValidationResult.IS_POSSIBLE
+    if not (possible and 7 <= len(digits) <= 15):
+        return None
+    country = phonenumbers.region_code_for_number(full)
+    main = phonenumbers.region_code_for_country_code(full.country_code or 0)
+    return phonenumbers.format_number(full, PhoneNumberFormat.E164)[1:], country or main

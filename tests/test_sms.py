@@ -397,6 +397,20 @@ def test_the_parts_say_what_the_text_said(text: str, writing: Writing, flash: bo
         assert all(bits(segment, writing) <= 140 * 8 for segment in segments)
 
 
+@given(TEXTS, WRITINGS, st.integers(min_value=1, max_value=15))
+@example("a" + "😀" * 65, Writing(long="udh16"), 2)
+@example("Щ" * 330, Writing(transliterate=True, national="turkish", long="udh16"), 10)
+def test_a_text_that_surely_fits_does(text: str, writing: Writing, parts: int) -> None:
+    content = SmsText(text=text[: 33 * parts])
+    assert sms.surely_fits(content, parts)
+    assert sms.count(content, writing) <= parts
+
+
+def test_of_what_is_longer_nothing_is_sure() -> None:
+    assert not sms.surely_fits(SmsText(text="a" * 67), 2)
+    assert not sms.surely_fits(WapPush(url="http://a.example", text=""), 9)
+
+
 @given(TEXTS, WRITINGS, st.integers(min_value=0))
 def test_parts_are_tied_and_numbered(text: str, writing: Writing, reference: int) -> None:
     segments = sms.encode(SmsText(text=text), reference, writing)

@@ -2,14 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
 from gateway import SEND, TO, Gateway, get, post, running
 
-from hopwire.web.wire import quoted_line
+from hopwire.errors import ApiError
+from hopwire.store import Accepted, Order, Store
+from hopwire.web.wire import HttpProtocol, quoted_line
 
 RAW_TEXT = 'Привіт, це "ми" #1: 100% <так> ✓'
 MULTIPART = (
@@ -114,6 +117,24 @@ async def test_pipelined_requests_may_be_cut_anywhere(gateway: Gateway, size: in
     assert texts(gateway) == ["the first", "second", "a b c"]
 
 
+async def test_thousands_of_pipelined_requests_are_answered_one_after_the_other(gateway: Gateway) -> None:
+    """The first one waits for the store, so that all others wait for it; none of these waits for anything."""
+    async with gateway.wire() as wire:
+        wire.say(get(target(gateway)) + get("/http.php") * 4000 + get("/healthz"))
+        assert accepted((await wire.reply()).text)
+        for _ in range(4000):
+            assert (await wire.reply()).text == "errors:Wrong login/password\n"
+        assert (await wire.reply()).text == "OK\n"
+
+
+@pytest.mark.parametrize(
+    "path", ["/api%2Fhttp.php", "http://localhost/http.php", "http://localhost/api/%68ttp.php"]
+)
+async def test_a_path_may_be_written_otherwise(gateway: Gateway, path: str) -> None:
+    said = target(gateway).replace("/api/http.php", path)
+    assert accepted((await gateway.get(said)).text)
+
+
 @pytest.mark.parametrize(
     "prefix",
     [pytest.param(b"\r\n", id="an empty line"), pytest.param(b"\r\n\r\n\n", id="several")],
@@ -172,6 +193,35 @@ async def test_a_client_that_half_closes_gets_its_answer(gateway: Gateway) -> No
         assert await wire.closed()
 
 
+@pytest.fixture
+async def connections(monkeypatch: pytest.MonkeyPatch) -> list[HttpProtocol]:
+    """What is at the gateway's ends of the connections that are made."""
+    made: list[HttpProtocol] = []
+    begin = HttpProtocol.connection_made
+
+    def connection_made(self: HttpProtocol, transport: asyncio.Transport) -> None:
+        made.append(self)
+        begin(self, transport)
+
+    monkeypatch.setattr(HttpProtocol, "connection_made", connection_made)
+    return made
+
+
+async def test_a_connection_is_closed_when_it_was_idle_for_long(
+    gateway: Gateway, connections: list[HttpProtocol]
+) -> None:
+    async with gateway.wire() as wire:
+        wire.say(get("/healthz"))
+        await wire.reply()
+        (connection,) = connections
+        connection._look_whether_idle()  # it was asked just now
+        wire.say(get("/http.php"))
+        await wire.reply()
+        connection._idle_since -= 76
+        connection._look_whether_idle()
+        assert await wire.closed()
+
+
 @pytest.mark.parametrize("said", [b"", b"GET / HTT"], ids=["nothing said", "half a head"])
 async def test_a_silent_connection_is_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: bytes
@@ -218,6 +268,45 @@ async def test_a_client_that_waits_is_refused_before_it_sends_too_much(gateway: 
     async with gateway.wire() as wire:
         wire.say(get("/api/http.php", "Expect: 100-continue", "Content-Length: 65537", method="POST"))
         assert (await wire.reply()).status == 413
+
+
+async def test_a_pipelined_client_may_wait_for_100_continue(gateway: Gateway) -> None:
+    body = urlencode({"key": gateway.key, **SEND}).encode()
+    async with gateway.wire() as wire:
+        wire.say(get(target(gateway)) + post("/api/http.php", body, "Expect: 100-continue"))
+        assert accepted((await wire.reply()).text)
+        assert (await wire.reply()).status == 100
+        assert accepted((await wire.reply()).text)
+
+
+async def test_a_server_that_ends_answers_what_it_has_begun(
+    tmp_path: Path, connections: list[HttpProtocol], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came, go_on, admit = asyncio.Event(), asyncio.Event(), Store.admit
+
+    async def admit_later(self: Store, orders: Sequence[Order]) -> list[Accepted | ApiError]:
+        came.set()
+        await go_on.wait()
+        return await admit(self, orders)
+
+    monkeypatch.setattr(Store, "admit", admit_later)
+    async with AsyncExitStack() as server:
+        gateway = await server.enter_async_context(running(tmp_path))
+        async with gateway.wire() as wire, gateway.wire() as gone:
+            wire.say(get(target(gateway)))
+            gone.say(get(target(gateway)))
+            await came.wait()
+            for connection in connections:
+                connection._look_whether_idle()  # they are not, however long it takes
+            gone.hang_up()
+            ending = asyncio.ensure_future(server.aclose())
+            assert await asyncio.wait({ending}, timeout=0.3) == (set(), {ending})
+            go_on.set()
+            reply = await wire.reply()
+            assert accepted(reply.text)
+            assert reply.headers["connection"] == "close"
+        await ending
+    assert len(texts(gateway)) == 2
 
 
 # ---- limits and nonsense
@@ -268,11 +357,28 @@ async def test_a_body_that_is_far_too_large_is_refused(gateway: Gateway, length:
         assert reply.headers["connection"] == "close"
 
 
-async def test_a_chunked_body_is_limited_too(gateway: Gateway) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"10001\r\n" + b"x" * 65_537 + b"\r\n0\r\n\r\n", id="one chunk"),
+        pytest.param(b"100\r\n" + b"x" * 256 + b"\r\n" + b"1\r\nx\r\n" * 65_281 + b"0\r\n\r\n", id="many"),
+        pytest.param(b"100001\r\n" + b"x" * 1_048_577, id="nobody waits for its end"),
+    ],
+)
+async def test_a_chunked_body_is_limited_too(gateway: Gateway, body: bytes) -> None:
     async with gateway.wire() as wire:
         wire.say(get("/api/http.php", "Transfer-Encoding: chunked", method="POST"))
-        wire.say(b"10001\r\n" + b"x" * 65_537 + b"\r\n0\r\n\r\n")
-        assert (await wire.reply()).status == 413
+        wire.say(body)
+        reply = await wire.reply()
+        assert (reply.status, reply.headers["connection"]) == (413, "close")
+
+
+async def test_a_chunked_body_of_64_kib_is_read(gateway: Gateway) -> None:
+    body = urlencode({"key": gateway.key, **SEND, "x": ""}).encode().ljust(65_536, b"x")
+    async with gateway.wire() as wire:
+        wire.say(get("/api/http.php", "Transfer-Encoding: chunked", method="POST"))
+        wire.say(b"".join(b"1\r\n%c\r\n" % one for one in body) + b"0\r\n\r\n")
+        assert accepted((await wire.reply()).text)
 
 
 NONSENSE = {

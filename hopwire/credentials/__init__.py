@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Callable
 from functools import partial
+from hashlib import blake2b
 from typing import NamedTuple, TypeVar
 
 from hopwire import access, addresses
@@ -90,18 +91,30 @@ class Credentials:
 
     # ---- the API
 
+    def remembered(self, key: str, origin: From) -> Caller | None:
+        """Who has this key, where that is known already; None: `by_key` has to look."""
+        self._forget_if_changed()
+        caller = self._keys.get(self._mark(key))
+        if caller is not None:
+            self._admit(caller, origin)
+        return caller
+
     async def by_key(self, key: str, origin: From) -> Caller:
         """Who has this key."""
-        self._forget_if_changed()
-        digest, keys = key_digest(self._secret, key), self._keys
-        caller = keys.get(digest)
+        caller = self.remembered(key, origin)
         if caller is None:
+            keys = self._keys
+            digest = key_digest(self._secret, key)
             caller = await self._directory.caller_by_key(digest) if is_key(key) else None
             if caller is None:
                 raise WrongCredentials
-            _remember(keys, digest, caller)
-        self._admit(caller, origin)
+            _remember(keys, self._mark(key), caller)
+            self._admit(caller, origin)
         return caller
+
+    def _mark(self, key: str) -> bytes:
+        """By what a key is known again in this process: neither the key nor what the store keeps of it."""
+        return blake2b(key.encode(), key=self._process_key, digest_size=16).digest()
 
     def _admit(self, caller: Caller, origin: From) -> None:
         now, key = self._now(), caller.key
@@ -232,7 +245,7 @@ class Credentials:
         """Begin anew, so that a look-up under way remembers its old answer where nobody looks."""
         if self._generation != self._current():
             self._generation = self._current()
-            self._keys: dict[str, Caller] = {}
+            self._keys: dict[bytes, Caller] = {}
             self._accounts: dict[str, tuple[Account, Secrets]] = {}
             self._wrong: dict[bytes, float] = {}
 

@@ -1,6 +1,6 @@
 """Routes, and errors to responses.
 
-`/api/http.php` is answered before anything else looks at the request; the rest is Starlette.
+`/api/http.php` has a handler that the wire calls itself; the rest is Starlette.
 """
 
 import hmac
@@ -18,20 +18,22 @@ from hopwire.admission import now_ms
 from hopwire.errors import Unavailable
 from hopwire.store import Store
 from hopwire.web.callbacks import Callbacks
-from hopwire.web.http_php import HttpPhp, Receive, Scope
+from hopwire.web.exchange import Handler
 
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-PATHS = ("/api/http.php", "/http.php")
+PATHS = (b"/api/http.php", b"/http.php")
 
 
 class App:
     """The ASGI application of a web process."""
 
     def __init__(
-        self, http_php: HttpPhp, callbacks: Callbacks, store: Store, *, metrics_token: str, demo_token: str
+        self, http_php: Handler, callbacks: Callbacks, store: Store, *, metrics_token: str, demo_token: str
     ) -> None:
-        self._http_php = http_php
+        self.handlers = dict.fromkeys(PATHS, http_php)  # by path, for the wire
         self._rest = Starlette(
             routes=[
                 Route("/", _root),
@@ -53,10 +55,7 @@ class App:
         self._rest.router.redirect_slashes = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] in PATHS:
-            await self._http_php(scope, receive)
-        else:
-            await self._rest(scope, receive, send)  # type: ignore[arg-type]
+        await self._rest(scope, receive, send)  # type: ignore[arg-type]
 
 
 Endpoint = Callable[[Request], Awaitable[Response]]

@@ -69,7 +69,8 @@ class Callbacks:
         said: str = request.path_params["secret"]
         if not hmac.compare_digest(source.secret.encode(), said.encode()):
             return False
-        address = client_address(request.scope, self._proxies)
+        peer = request.client.host if request.client else ""
+        address = client_address(peer, request.headers.raw, self._proxies)
         return not source.networks or addresses.within(address, source.networks)
 
     async def _keep_all(self, said: Said) -> None:

@@ -21,7 +21,7 @@ Pairs = dict[bytes, bytes]
 
 MAX_PAIRS = 100
 
-_PERCENT, _PLUS = b"%+"  # as numbers: `in` looks for a number five times faster than for bytes
+_PERCENT, _PLUS, _CR, _LF = b"%+\r\n"  # as numbers: `in` looks for a number five times faster than for bytes
 _LITERAL = re.compile(rb"%(?![0-9A-Fa-f]{2})")  # a percent sign that quotes nothing
 
 
@@ -34,7 +34,9 @@ def parse_pairs(data: bytes) -> Pairs:
     for chunk in chunks:
         name, _, value = chunk.partition(b"=")
         if _PERCENT in chunk or _PLUS in chunk:
-            name, value = _unquoted(name), _unquoted(value)
+            value = _unquoted(value)
+            if _PERCENT in name or _PLUS in name:
+                name = _unquoted(name)
         pairs[name] = value
     return pairs
 
@@ -66,10 +68,18 @@ def text(pairs: Mapping[bytes, bytes], name: bytes) -> str | None:
 
 
 def _unquoted(data: bytes) -> bytes:
-    """Quoted-printable is the same quoting with another sign, and its decoder is written in C."""
+    """Quoted-printable is the same quoting with another sign, and its decoder is written in C.
+
+    Where every sign quotes, all of them are gone from what comes out. Decoding again the few values where
+    one does not costs less than looking at each sign before. A sign before a raw line end is gone, too.
+    """
     data = data.replace(b"+", b" ")
     if _PERCENT not in data:
         return data
+    marked = data.replace(b"=", b"%3D")
+    found = a2b_qp(marked.replace(b"%", b"="))
+    if len(found) == len(marked) - 2 * marked.count(_PERCENT) and not (_CR in marked or _LF in marked):
+        return found
     return a2b_qp(_LITERAL.sub(b"%25", data).replace(b"=", b"%3D").replace(b"%", b"="))
 
 

@@ -4,15 +4,17 @@ Rule 1: every protocol-level answer is HTTP 200 text, from the catalogue; nothin
 Rule 2: a request that did not come whole is not a request.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, Literal
+from functools import cache, lru_cache, partial
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
+from prometheus_client import Counter
 
 from hopwire import access, metrics, money, via
 from hopwire.admission import Admission, now_ms
@@ -27,28 +29,29 @@ from hopwire.errors import (
     UnknownCommand,
     WrongCredentials,
 )
-from hopwire.model import Account, Caller
-from hopwire.store import Standing
-from hopwire.web import http_php_request as request
+from hopwire.model import Account, Caller, SendRequest
+from hopwire.store import Accepted, Standing
 from hopwire.web import php
 from hopwire.web.addresses import client_address
-from hopwire.web.http_php_request import Call, Key, LoginPassword
-from hopwire.web.wire import WHOLE_REPLY
+from hopwire.web.exchange import Reply, Request
+from hopwire.web.http_php_request import (
+    UNREAD,
+    Call,
+    Dialect,
+    Key,
+    LoginPassword,
+    client_key,
+    message_id,
+    read,
+    recipient,
+    send_request,
+)
 
 log = logging.getLogger(__name__)
 
 VIA = via.HEADER.encode()
-MAX_BODY = 65_536
-MAX_DISCARDED = 1_048_576  # of a body that is too large, so that its sender gets to reading why
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
 Answer = dict[str, int | str]
-Dialect = Literal["plain", "encoded"]
-
-
-class DisconnectedError(Exception):
-    """The client left before its request was whole."""
 
 
 class HttpPhp:
@@ -73,33 +76,42 @@ class HttpPhp:
             "balance": self._balance,
         }
 
-    async def __call__(self, scope: Scope, receive: Receive) -> None:
-        """Answer an ASGI request on our own wire, which takes the reply whole."""
-        began = time.perf_counter()
-        dialect: Dialect = "plain"
-        command, answer, status = "none", "ok", 200
+    def __call__(self, request: Request, reply: Reply) -> asyncio.Future[Any] | None:
+        """Answer a request, as `exchange.Handler` says."""
+        call = UNREAD
         try:
-            headers = dict(scope["headers"])
-            body = await _read_body(headers, receive)
-            call = request.read(
-                scope["query_string"],
-                headers.get(b"content-type", b""),
-                body,
-                headers.get(b"idempotency-key", b""),
-            )
-            if hops := headers.get(VIA):
-                call = call._replace(via=hops.decode("latin-1"))
-            dialect, command = call.dialect, call.command or "unknown"
-            origin = From(client_address(scope, self._proxies), call.in_url)
-            reply = _reply(call.dialect, await self._answer(call, origin))
-        except DisconnectedError:
-            return
+            call = self._read(request)
+            origin = From(client_address(request.peer, request.lines, self._proxies), call.in_url)
+            waiting = self._send_at_once(call, origin)
         except Exception as exc:
-            error = _as_error(exc)
-            answer, status, reply = error.code, error.status, _refusal(dialect, error)
-        metrics.REQUESTS.labels(command, answer).inc()
-        scope["extensions"][WHOLE_REPLY](status, _HEADERS, reply)
-        metrics.REPLY_SECONDS.observe(time.perf_counter() - began)
+            _refuse(request, call, reply, exc)
+            return None
+        if waiting is None:
+            return asyncio.ensure_future(self._take_time(request, call, origin, reply))
+        waiting.add_done_callback(partial(_sent, request, call, reply))
+        return waiting
+
+    def _read(self, request: Request) -> Call:
+        """Raises `TooLarge` and `BadBody`, and what reading the parameters does."""
+        headers, body = request.headers, request.body
+        if body is None:
+            raise TooLarge
+        encoding = headers.get(b"content-encoding", b"identity").lower()
+        if request.has_body and encoding not in (b"", b"identity"):
+            raise BadBody
+        call = read(
+            request.query, headers.get(b"content-type", b""), body, headers.get(b"idempotency-key", b"")
+        )
+        hops = headers.get(VIA)
+        return call._replace(via=hops.decode("latin-1")) if hops else call
+
+    async def _take_time(self, request: Request, call: Call, origin: From, reply: Reply) -> None:
+        try:
+            answer = await self._answer(call, origin)
+        except (Exception, asyncio.CancelledError) as exc:
+            _refuse(request, call, reply, exc)
+        else:
+            _tell(request, call, reply, answer)
 
     async def _answer(self, call: Call, origin: From) -> Answer:
         """Who asks is known first, whatever is asked."""
@@ -118,30 +130,44 @@ class HttpPhp:
             case _:
                 raise WrongCredentials
 
-    async def _send(self, call: Call, caller: Caller) -> Answer:
+    # ---- commands
+
+    def _send_at_once(self, call: Call, origin: From) -> "asyncio.Future[Accepted | ApiError] | None":
+        """What becomes of a `send` by a key that is known; None: it is something else."""
+        if call.command != "send" or not isinstance(call.credentials, Key):
+            return None
+        caller = self._credentials.remembered(call.credentials.key, origin)
+        if caller is None:
+            return None
+        access.permit(caller, call.command)
+        return self._admission.start(*self._asked(call, caller))
+
+    def _asked(self, call: Call, caller: Caller) -> tuple[Account, SendRequest, int, int, str]:
+        """What a `send` asks of admission."""
         account, now = caller.account, now_ms()
-        message = request.send_request(call, account, now, self._limits.max_parts, self._admission.parts)
+        message = send_request(call, account, now, self._limits.max_parts, self._admission.parts)
         if call.via:
             message = replace(message, via=via.read(call.via, self._installation))
-        client_key = request.client_key(call)
-        key_id = caller.key.id if caller.key else 0
-        message_id, parts = await self._admission.admit(account, message, now, key_id, client_key)
+        return account, message, now, caller.key.id if caller.key else 0, client_key(call)
+
+    async def _send(self, call: Call, caller: Caller) -> Answer:
+        message_id, parts = await self._admission.admit(*self._asked(call, caller))
         return {"id": message_id, "sms_count": parts}
 
     async def _receive(self, call: Call, caller: Caller) -> Answer:
         account = caller.account
-        return _standing(await self._admission.standing(account, request.message_id(call)), account)
+        return _standing(await self._admission.standing(account, message_id(call)), account)
 
     async def _delete(self, call: Call, caller: Caller) -> Answer:
         account = caller.account
-        standing = await self._admission.delete(account, request.message_id(call), now_ms())
+        standing = await self._admission.delete(account, message_id(call), now_ms())
         answer = _standing(standing, account)
         del answer["status_time"]
         return answer
 
     async def _price(self, call: Call, caller: Caller) -> Answer:
         account = caller.account
-        number = request.recipient(call, account)
+        number = recipient(call, account)
         price = self._admission.price(account, number.digits, number.country, now_ms())
         return {"price": money.text(price), "currency": account.currency}
 
@@ -169,34 +195,46 @@ def _zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
-# ---- bytes
+# ---- replies
 
 
-async def _read_body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
-    """The whole body; raises `TooLarge`, `BadBody` and `DisconnectedError`."""
-    if b"content-length" not in headers and b"transfer-encoding" not in headers:
-        return b""
-    size = int(headers.get(b"content-length", b"0"))
-    if size > (MAX_BODY if b"expect" in headers else MAX_DISCARDED):
-        raise TooLarge
-    body, size, more = b"", 0, True
-    while more and size <= MAX_DISCARDED:
-        event = await receive()
-        if event["type"] == "http.disconnect":
-            raise DisconnectedError
-        size += len(event["body"])
-        body = body + event["body"] if size <= MAX_BODY else b""
-        more = event["more_body"]
-    if size > MAX_BODY:
-        raise TooLarge
-    if headers.get(b"content-encoding", b"identity").lower() not in (b"", b"identity"):
-        raise BadBody
-    return body
+def _sent(request: Request, call: Call, reply: Reply, waiting: "asyncio.Future[Accepted | ApiError]") -> None:
+    """Answer a `send` that is committed, or could not be."""
+    try:
+        accepted = waiting.result()
+    except (Exception, asyncio.CancelledError) as exc:
+        _refuse(request, call, reply, exc)
+        return
+    if isinstance(accepted, ApiError):
+        _refuse(request, call, reply, accepted)
+    else:
+        _tell(request, call, reply, {"id": accepted.id, "sms_count": accepted.parts})
 
 
-def _as_error(exc: Exception) -> ApiError:
+def _tell(request: Request, call: Call, reply: Reply, answer: Answer) -> None:
+    _count(call.command or "unknown", "ok").inc()
+    reply(200, _HEADERS, _reply(call.dialect, answer))
+    metrics.REPLY_SECONDS.observe(time.perf_counter() - request.began)
+
+
+def _refuse(request: Request, call: Call, reply: Reply, exc: BaseException) -> None:
+    error = _as_error(exc)
+    _count("none" if call is UNREAD else call.command or "unknown", error.code).inc()
+    reply(error.status, _HEADERS, _refusal(call.dialect, error))
+    metrics.REPLY_SECONDS.observe(time.perf_counter() - request.began)
+
+
+@cache
+def _count(command: str, answer: str) -> Counter:
+    """Commands and answers are few, and to look for the labels costs more than to count."""
+    return metrics.REQUESTS.labels(command, answer)
+
+
+def _as_error(exc: BaseException) -> ApiError:
     if isinstance(exc, ApiError):
         return exc
+    if isinstance(exc, asyncio.CancelledError):
+        return Unavailable()  # the server ends, and has waited long enough
     log.error("a request failed", exc_info=exc)  # a bug; the client may try again
     return Unavailable()
 

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
 
-from hopwire import errors, phone
+from hopwire import errors, phone, sms
 from hopwire.credentials import plain_login
 from hopwire.errors import ApiError
 from hopwire.model import (
@@ -63,16 +63,22 @@ class LoginPassword(NamedTuple):
     password: str
 
 
+Dialect = Literal["plain", "encoded"]
+
+
 class Call(NamedTuple):
     """One request, read but not yet checked."""
 
-    dialect: Literal["plain", "encoded"]
+    dialect: Dialect
     command: str | None  # lower-case; None: unknown
     credentials: Key | LoginPassword | None  # None: not given, or not readable
     fields: Fields  # decoded from the dialect; looking at a value that cannot be raises `BadEncoding`
     idempotency_key: bytes = b""  # the header's value
     in_url: bool = False  # the key stood in the URL
     via: str = ""  # the header that tells through which gateways it has come
+
+
+UNREAD = Call("plain", None, None, {})  # one that cannot be read
 
 
 class _Encoded(Fields):
@@ -99,13 +105,16 @@ def read(query: bytes, content_type: bytes, body: bytes, idempotency_key: bytes 
 
     Raises `TooManyParameters` and `BadBody`.
     """
-    in_query = forms.parse_pairs(query)
-    plain = forms.merge(in_query, forms.parse_body(content_type, body))
+    plain = in_query = forms.parse_pairs(query)
+    if body:
+        plain = forms.merge(in_query, forms.parse_body(content_type, body))
     in_url = bool(in_query.get(b"key")) and in_query[b"key"] == plain[b"key"]
-    encoded = _Encoded(plain)
-    if (command := _command(plain)) or not (hidden := _command(encoded)):
+    if command := _command(plain):
         return Call("plain", command, _credentials(plain), plain, idempotency_key, in_url)
-    return Call("encoded", hidden, _credentials(encoded), encoded, idempotency_key, in_url)
+    encoded = _Encoded(plain)
+    if hidden := _command(encoded):
+        return Call("encoded", hidden, _credentials(encoded), encoded, idempotency_key, in_url)
+    return Call("plain", None, _credentials(plain), plain, idempotency_key, in_url)
 
 
 def send_request(call: Call, account: Account, now_ms: int, max_parts: int, count: Count) -> SendRequest:
@@ -121,7 +130,10 @@ def send_request(call: Call, account: Account, now_ms: int, max_parts: int, coun
     number = recipient(call, account)
 
     def fits(content: SmsContent) -> None:
-        if count(number.digits, content, number.country) > max_parts:
+        if (
+            not sms.surely_fits(content, max_parts)
+            and count(number.digits, content, number.country) > max_parts
+        ):
             raise errors.TextTooLong
 
     text = _message(fields, fits) if with_sms else ""
@@ -138,7 +150,7 @@ def send_request(call: Call, account: Account, now_ms: int, max_parts: int, coun
         viber=viber_content,
         viber_sender=viber.sender if viber else "",
         viber_lifetime_s=viber.lifetime_s if viber else 86_400,
-        send_at=_send_at(fields, ZoneInfo(account.time_zone), now_ms),
+        send_at=_send_at(fields, account.time_zone, now_ms),
         country=number.country,
     )
 
@@ -285,10 +297,13 @@ def _viber_sender(fields: Fields) -> str:
 
 
 def _viber_lifetime(fields: Fields) -> int:
-    typed = forms.text(fields, b"viber_lifetime") or "86400"
-    if not (_LIFETIME.fullmatch(typed) and 60 <= int(typed) <= 86_400):
+    typed = forms.text(fields, b"viber_lifetime")
+    if typed is None:
+        return 86_400
+    lifetime_s = int(typed) if _LIFETIME.fullmatch(typed) else 0
+    if not 60 <= lifetime_s <= 86_400:
         raise errors.BadViberLifetime
-    return int(typed)
+    return lifetime_s
 
 
 def _viber_content(fields: Fields, viber: _Viber) -> ViberContent:
@@ -360,12 +375,12 @@ def _link(url: str) -> SplitResult | None:
     return parts if parts.scheme in ("http", "https") and parts.hostname else None
 
 
-def _send_at(fields: Fields, zone: tzinfo, now_ms: int) -> int | None:
+def _send_at(fields: Fields, time_zone: str, now_ms: int) -> int | None:
     """`ask_date` in milliseconds; None: at once. Raises `BadAskDate` and `AskDateTooFar`."""
     typed = forms.text(fields, b"ask_date")
     if typed is None:
         return None
-    at, now = _moment(typed, zone), _EPOCH + timedelta(milliseconds=now_ms)
+    at, now = _moment(typed, ZoneInfo(time_zone)), _EPOCH + timedelta(milliseconds=now_ms)
     if at > _year_after(now):
         raise errors.AskDateTooFar
     return (at - _EPOCH) // timedelta(milliseconds=1) if at > now else None

@@ -2,26 +2,33 @@
 
 Programs that speak this gateway's protocol send unescaped spaces and UTF-8 in the request line. The parser
 would refuse them, so a head is kept back until it is whole, and its first line is quoted.
+
+What is asked of a path with a handler of ours goes to it in a plain call. The rest is uvicorn's and ASGI's,
+which cost as much for each request as all that the gateway does for a message.
 """
 
 import asyncio
 import re
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from hopwire.errors import HeadTooLarge
+from hopwire.web.exchange import Exchange, Handler
 
 MAX_HEAD = 65_536
 BODY_S = 60.0  # for a body to come whole; then the connection ends
-WHOLE_REPLY = "hopwire.reply"  # ASGI extension: (status, header lines, body), instead of two `send`s
 LINGER_S = 2.0  # for a refused client to read why, before an unread rest of its head resets the connection
 
 _UNQUOTED = re.compile(rb"[^\x21-\x7e]|#")  # a fragment is no part of a request: that is a raw number sign
 _LINE = re.compile(rb"([A-Z]+) (.*) (HTTP/1\.[01])\Z")
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)  # Java asks for HTTP/2; the parser would stop
-_END = re.compile(rb"\n\r?\n")  # a head that ends without CR is the parser's to refuse, not ours to wait for
+_ENDS = b"\n\r\n", b"\n\n"  # a head that ends without CR is the parser's to refuse, not ours to wait for
 
 
 def quoted_line(data: bytes) -> bytes:
@@ -37,24 +44,58 @@ def quoted_line(data: bytes) -> bytes:
     return b"%s %s %s%s" % (match[1], target, match[3], data[end:])
 
 
+def _end(head: bytes, known: int) -> int:
+    """Where a head ends, looked for behind what is known to be no end; 0: it is not whole yet."""
+    ends = [at + len(sign) for sign in _ENDS if (at := head.find(sign, known)) >= 0]
+    return min(ends, default=0)
+
+
+def target(url: bytes) -> tuple[bytes, bytes]:
+    """The path, unquoted, and the query of a request's target; raises HttpParserError."""
+    path, _, query = url.partition(b"?")
+    if path.startswith(b"/") and b"%" not in path and b"#" not in url:
+        return path, query  # by far the most
+    parsed = httptools.parse_url(url)
+    return unquote_to_bytes(parsed.path), parsed.query or b""
+
+
 class HttpProtocol(HttpToolsProtocol):
     """One connection."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._handlers: Mapping[bytes, Handler] = self.app.handlers
         self.access_log = False  # a request line may hold a key, a number, a text; whoever listens
         self._head = b""  # what has come of a head that is not whole yet
         self._in_body = False
         self._body_left = 0  # bytes; 0 in a body: nobody knows, it is chunked
         self._refused = False
+        self._idle_since = 0.0  # by the loop's clock; 0: something is under way
         self._body_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The first head may take no longer than a later one: as long as a connection may be idle."""
         super().connection_made(transport)
-        self.timeout_keep_alive_task = self.loop.call_later(
-            self.timeout_keep_alive, self.timeout_keep_alive_handler
-        )
+        self._idle_since = self.loop.time()
+        self._look_later(self.timeout_keep_alive)
+
+    def _look_later(self, after_s: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(after_s, self._look_whether_idle)
+
+    def _look_whether_idle(self) -> None:
+        """Close a connection on which nothing was asked for so long.
+
+        One timer that looks again costs less than one for each pause between two requests.
+        """
+        idle_s = self.loop.time() - self._idle_since if self._idle_since else 0.0
+        if idle_s < self.timeout_keep_alive or not self._idle_since:
+            self._look_later(self.timeout_keep_alive - idle_s)
+        else:
+            self.timeout_keep_alive_handler()
+
+    def _unset_keepalive_if_required(self) -> None:
+        """uvicorn says so when something is asked."""
+        self._idle_since = 0.0
 
     def data_received(self, data: bytes) -> None:
         while data and not self._refused and not self.transport.is_closing():
@@ -71,48 +112,140 @@ class HttpProtocol(HttpToolsProtocol):
         """Pass on the head when it is whole; what is left is the body's, or the next request's."""
         known = max(0, len(self._head) - 3)
         self._head = self._head + data if self._head else data.lstrip(b"\r\n")
-        end = _END.search(self._head, known)
-        length = end.end() if end else len(self._head)
+        end = _end(self._head, known)
+        length = end or len(self._head)
         if length > MAX_HEAD:
             self._refuse()
             return b""
-        if end is None and (self._head[:1].isalpha() or not self._head):
+        if not end and (self._head[:1].isalpha() or not self._head):
             return b""  # what begins otherwise is no request, and the parser says so
         head, rest = self._head[:length], self._head[length:]
         self._head = b""
-        super().data_received(_UPGRADE.sub(b"", quoted_line(head)))
+        if b"upgrade:" in head.lower():
+            head = _UPGRADE.sub(b"", head)
+        super().data_received(quoted_line(head))
         if self._in_body:
             self._body_timer = self.loop.call_later(BODY_S, self.transport.close)
         return rest
 
+    # ---- what the parser finds
+
+    def on_message_begin(self) -> None:
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+
     def on_headers_complete(self) -> None:
         self._in_body = True
-        self._body_left = next((int(value) for name, value in self.headers if name == b"content-length"), 0)
-        super().on_headers_complete()
-        self.scope["extensions"] = {WHOLE_REPLY: partial(self._reply, self.cycle)}  # type: ignore[dict-item]
-
-    def _reply(self, cycle: RequestResponseCycle, status: int, headers: bytes, body: bytes) -> None:
-        """Write a whole response; ASGI's two events for it cost more than reading the request."""
-        if cycle.disconnected:
+        path, query = target(self.url)
+        handler = self._handlers.get(path)
+        if handler is None:
+            self._body_left = next(
+                (int(value) for name, value in self.headers if name == b"content-length"), 0
+            )
+            self._leave_to_asgi()
             return
-        cycle.keep_alive = cycle.keep_alive and status < 400
-        head = [STATUS_LINE[status], headers, b"content-length: %d\r\n" % len(body)]
-        head += [b"%s: %s\r\n" % pair for pair in self.server_state.default_headers]
-        head.append(b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n")
-        self.transport.write(b"".join(head) + (b"" if cycle.scope["method"] == "HEAD" else body))
-        cycle.response_started = cycle.response_complete = True
-        cycle.message_event.set()
-        if not cycle.keep_alive:
-            self.transport.close()
-        cycle.on_response()
+        before, parser = self.cycle, self.parser
+        exchange = Exchange(
+            query,
+            self.headers,
+            self.client[0] if self.client else "",
+            keep_alive=parser.get_http_version() != "1.0" and parser.should_keep_alive(),
+            head_only=parser.get_method() == b"HEAD",
+        )
+        self._body_left = exchange.length
+        self.cycle = exchange  # type: ignore[assignment]
+        if before is None or before.response_complete:
+            self._start_asgi_task(exchange, handler)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((exchange, handler))  # type: ignore[arg-type]
+
+    def _leave_to_asgi(self) -> None:
+        """Make uvicorn's scope only here: it costs much, and handlers of ours need none."""
+        url, headers, waits = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, waits
+        self.headers.extend(headers)
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        exchange = self.cycle
+        if not isinstance(exchange, Exchange):
+            super().on_body(body)
+        elif not exchange.response_complete:
+            exchange.take(body)
+            self._go_on(exchange)
 
     def on_message_complete(self) -> None:
         self._in_body = False
         self._stop_body_timer()
-        super().on_message_complete()
+        exchange = self.cycle
+        if not isinstance(exchange, Exchange):
+            super().on_message_complete()
+        elif not exchange.response_complete:
+            exchange.more_body = False
+            self._go_on(exchange)
+
+    # ---- handlers of ours
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        """Begin with a request, now that those before it are answered."""
+        if isinstance(cycle, Exchange):
+            cycle.handler = app
+            self._go_on(cycle)
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _go_on(self, exchange: Exchange) -> None:
+        """Hand it to its handler as soon as all of it has come, or too much."""
+        if exchange.handler is None:
+            return
+        if exchange.waits and not exchange.refused:
+            self.transport.write(_CONTINUE)
+            exchange.waits = False
+        if exchange.refused or not exchange.more_body:
+            handler, exchange.handler = exchange.handler, None
+            work = handler(exchange.request(), partial(self._reply, exchange))
+            if work is not None and not exchange.response_complete:
+                exchange.work = work
+                self.tasks.add(work)  # type: ignore[arg-type] # whoever ends the server waits for it
+
+    def _reply(self, exchange: Exchange, status: int, headers: bytes, body: bytes) -> None:
+        """Write a whole response."""
+        exchange.response_complete = True
+        if exchange.work is not None:
+            self.tasks.discard(exchange.work)
+        if not self.transport.is_closing():
+            self._write(exchange, status, headers, body)
+        self.on_response_complete()
+
+    def _write(self, exchange: Exchange, status: int, headers: bytes, body: bytes) -> None:
+        keep_alive = exchange.keep_alive and status < 400
+        head = [STATUS_LINE[status], headers, b"content-length: %d\r\n" % len(body)]
+        head += [b"%s: %s\r\n" % pair for pair in self.server_state.default_headers]
+        head.append(b"\r\n" if keep_alive else b"connection: close\r\n\r\n")
+        self.transport.write(b"".join(head) + (b"" if exchange.head_only else body))
+        if not keep_alive:
+            self.transport.close()
+
+    def on_response_complete(self) -> None:
+        """Begin with the next request that waits; not within this one, for thousands may."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self.loop.call_soon(self._start_asgi_task, *self.pipeline.pop())
+        else:
+            self._idle_since = self.loop.time()
+
+    # ---- its end
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_body_timer()
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
         super().connection_lost(exc)
 
     def _stop_body_timer(self) -> None:
