@@ -4,9 +4,10 @@ A refusal that is about the message alone, or that asks for less, is a good answ
 """
 
 from collections import deque
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from hopwire.model import Answer, Fault, Later, Never, Unknown
+from hopwire.model import Answer, Fault, Later, Never, Taken, Unknown
 
 SPAN_MS = 60_000
 SLOT_MS = 5_000  # answers are forgotten so many milliseconds' worth at a time
@@ -28,15 +29,14 @@ class Pulse:
     def __init__(self) -> None:
         self._slots: deque[Slot] = deque()
 
-    def note(self, answer: Answer, took_ms: float, now: int) -> None:
-        """It has answered after so many milliseconds."""
-        if isinstance(answer, Later | Never) and answer.unasked:
-            return
+    def note(self, answers: Iterable[Answer], took_ms: float, now: int) -> None:
+        """It has given each of these answers after so many milliseconds."""
+        asked = [one for one in answers if isinstance(one, Taken | Unknown) or not one.unasked]
         at = now - now % SLOT_MS
         last = self._slots.pop() if self._slots and self._slots[-1].at == at else Slot(at)
-        self._slots.append(
-            Slot(at, last.answers + 1, last.errors + is_error(answer), last.total_ms + took_ms)
-        )
+        errors = sum(map(is_error, asked))
+        took_ms *= len(asked)
+        self._slots.append(Slot(at, last.answers + len(asked), last.errors + errors, last.total_ms + took_ms))
 
     def told(self, now: int) -> tuple[float | None, int | None]:
         """The share of errors, and the mean time to an answer in milliseconds."""

@@ -10,7 +10,8 @@ Rule 3: a loop survives everything but its own end, and ends between two turns.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Container, Coroutine, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 
@@ -24,7 +25,6 @@ from hopwire.errors import Unavailable
 from hopwire.model import Answer, ConnectorState, Handover, Incoming, Later, Receipt
 from hopwire.pulse import Pulse
 from hopwire.store import Change, Store
-from hopwire.store.batch import Batch
 from hopwire.store.connectors import FRESH_MS, ConnectorOrder, Connectors, Told
 from hopwire.store.inbox import Inbox
 from hopwire.store.limits import forget as forget_counts
@@ -46,7 +46,8 @@ TELL_MS = 10_000  # how often it is told how connectors stand, when nothing has 
 FORGET_STATES_MS = 3_600_000
 LEFTOVERS_MS = 24 * 3_600_000  # after which a message from a phone is shown without its missing parts
 RETRY_S = 0.5  # after the store was unavailable
-MOST = 500  # messages claimed, or timers run, at a time
+MOST = 500  # messages claimed, timers run, or answers recorded, at a time
+NO_ROOM = Later(1.0, "no room", throttled=True, unasked=True)
 
 Clock = Callable[[], int]
 
@@ -75,11 +76,11 @@ class Worker:
         self._name = name
         self._lease_ms = 1000 * lease_s
         self._clock = clock
-        self._record: Batch[Change, None] = Batch(self._record_many, bounded=False)
         self._channels: Mapping[str, Channel] = {}
         self._wake: dict[str, asyncio.Event] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self._submits: set[asyncio.Task[None]] = set()
+        self._unrecorded: list[Change] = []
+        self._recording: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._paused: set[str] = set()  # by the operator
         self._open: set[str] = set()  # connectors for which nothing waits: what is due leaves at once
@@ -119,8 +120,8 @@ class Worker:
         self._wake_all()
         await asyncio.gather(*self._tasks)
         await asyncio.gather(*(channel.stop() for channel in self._channels.values()))
-        if self._submits:
-            await asyncio.wait(self._submits)
+        if self._recording is not None:
+            await self._recording
 
     def ready(self, name: str) -> None:
         """A channel has capacity again."""
@@ -141,7 +142,7 @@ class Worker:
 
     def late(self, connector: str, message_id: int, step: int, part: int, answer: Answer) -> None:
         """An upstream has answered a submit that had been given up."""
-        self._start_record((message_id, Answered(step, part, answer, connector)))
+        self._record([(message_id, Answered(step, part, answer, connector))])
 
     # ---- the loops
 
@@ -199,26 +200,28 @@ class Worker:
         doubt.
         """
         room = 0 if self._stopping.is_set() else channel.capacity
-        for handover in handovers[:room]:
-            self._start(self._submit(channel, handover))
-        self._give_back(handovers[room:])
+        if leaving := handovers[:room]:
+            self._submit(channel, leaving)
+        if back := handovers[room:]:
+            self._record([answered(handover, NO_ROOM) for handover in back])
 
-    def _give_back(self, handovers: Sequence[Handover]) -> None:
-        answer = Later(1.0, "no room", throttled=True, unasked=True)
+    def _submit(self, channel: Channel, handovers: Sequence[Handover]) -> None:
         for handover in handovers:
-            self._start_record((handover.message_id, Answered(handover.step, handover.part, answer)))
+            if handover.repeated:
+                metrics.REPEATED.labels(channel.name).inc()
+                log.warning("submit message=%d step=%d part=%d possible_duplicate", *handover_keys(handover))
+        channel.submit(handovers, partial(self._answered, channel.name, time.monotonic()))
 
-    async def _submit(self, channel: Channel, handover: Handover) -> None:
-        if handover.repeated:
-            metrics.REPEATED.labels(channel.name).inc()
-            log.warning("submit message=%d step=%d part=%d possible_duplicate", *handover_keys(handover))
-        began = time.monotonic()
-        answer = await channel.submit(handover)
-        self._pulses[channel.name].note(answer, 1000 * (time.monotonic() - began), self._clock())
-        metrics.SUBMITS.labels(channel.name, type(answer).__name__.lower()).inc()
-        log.debug("submit message=%d step=%d part=%d answer=%r", *handover_keys(handover), answer)
-        answered = Answered(handover.step, handover.part, answer, channel.name)
-        await self._surely((handover.message_id, answered))
+    def _answered(self, connector: str, began: float, answers: Sequence[tuple[Handover, Answer]]) -> None:
+        """The connector has answered what it was given then."""
+        took_ms = 1000 * (time.monotonic() - began)
+        self._pulses[connector].note([answer for _, answer in answers], took_ms, self._clock())
+        for kind, count in Counter(type(answer) for _, answer in answers).items():
+            metrics.SUBMITS.labels(connector, kind.__name__.lower()).inc(count)
+        if log.isEnabledFor(logging.DEBUG):
+            for handover, answer in answers:
+                log.debug("submit message=%d step=%d part=%d answer=%r", *handover_keys(handover), answer)
+        self._record([answered(handover, answer, connector) for handover, answer in answers])
 
     async def _run_timers(self) -> None:
         if await self._store.run_timers(MOST, self._clock()) < MOST:
@@ -321,28 +324,46 @@ class Worker:
 
     # ---- recording
 
-    async def _record_many(self, changes: Sequence[Change]) -> Sequence[None]:
-        return await self._store.record(changes, self._clock())
+    def _record(self, changes: Sequence[Change]) -> None:
+        """Record them, together with all that come until the store is free."""
+        self._unrecorded += changes
+        if self._recording is None:
+            self._recording = asyncio.get_running_loop().create_task(self._record_all())
 
-    def _start_record(self, change: Change) -> None:
-        self._start(self._surely(change))
+    async def _record_all(self) -> None:
+        try:
+            while self._unrecorded:
+                await asyncio.sleep(0)  # let those join who come in the same turn of the loop
+                changes, self._unrecorded = self._unrecorded[:MOST], self._unrecorded[MOST:]
+                await self._surely(changes)
+        finally:
+            self._recording = None
 
-    def _start(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._submits.add(task)
-        task.add_done_callback(self._submits.discard)
-
-    async def _surely(self, change: Change) -> None:
+    async def _surely(self, changes: Sequence[Change]) -> None:
         while True:
             try:
-                return await self._record(change)
+                await self._store.record(changes, self._clock())
             except Unavailable:
                 await asyncio.sleep(RETRY_S)
+            except Exception:
+                if len(changes) == 1:  # a bug: the part comes back as lost when its lease ends
+                    log.exception("record message=%d", changes[0][0])
+                    return
+                for change in changes:  # a bug that one of them meets is not the others' trouble
+                    await self._surely([change])
+                return
+            else:
+                return
 
 
 def _why(state: ConnectorState) -> str:
     """Why a connector takes nothing, in a word or two."""
     return "no room" if state.state in ("up", "partly up") else state.state
+
+
+def answered(handover: Handover, answer: Answer, connector: str = "") -> Change:
+    """What the answer to a part means to its message."""
+    return handover.message_id, Answered(handover.step, handover.part, answer, connector)
 
 
 def handover_keys(handover: Handover) -> tuple[int, int, int]:

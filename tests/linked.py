@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from answers import answer_to
 from far_ends import FarEnd, start
 from smpp_ends import Gateway
 
@@ -29,7 +30,7 @@ class Link:
         """What the far end says of each part."""
         parts = len(sms.encode(content, 0, self.writing))
         return await asyncio.gather(
-            *(self.gateway.channel.submit(self._part(content, to, part, parts)) for part in range(parts))
+            *(answer_to(self.gateway.channel, self._part(content, to, part, parts)) for part in range(parts))
         )
 
     async def send_one(self, content: SmsContent = HELLO, to: str = NUMBER) -> Answer:

@@ -210,7 +210,9 @@ class House:
 
     async def crash(self) -> None:
         """The process dies: what it was doing is not recorded, and its connections end."""
-        work = [*self.worker._tasks, *self.worker._submits]
+        self.worker._record = lambda changes: None  # type: ignore[method-assign]
+        work = [*self.worker._tasks, *filter(None, [self.worker._recording])]
+        work += [task for channel in self.channels.values() for task in getattr(channel, "_submits", ())]
         for task in work:
             task.cancel()
         await asyncio.gather(*work, return_exceptions=True)
@@ -269,7 +271,12 @@ class House:
 
     async def answered(self) -> None:
         """Wait until every answer of an upstream is recorded."""
-        await becomes(lambda: not self.worker._submits)
+
+        def done() -> bool:
+            under_way = any(channel.state.in_flight for channel in self.channels.values())
+            return not under_way and self.worker._recording is None
+
+        await becomes(done)
 
     async def up(self, connector: str) -> None:
         """Wait until the connector has room."""

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 from aiohttp import web
+from answers import answer_to
 from http_ends import Store, handover, line
 from simulated import PATIENCE_S, listening, port
 
@@ -63,7 +64,7 @@ class Played:
         self, ending: str, content: ViberContent | SmsContent | None = None, message_id: int = 17
     ) -> Answer:
         handed = handover(content, message_id=message_id)
-        return await self.channel.submit(msgspec.structs.replace(handed, recipient=BASE + ending))
+        return await answer_to(self.channel, msgspec.structs.replace(handed, recipient=BASE + ending))
 
     async def submit_until_it_is_no_longer_busy(
         self, ending: str, content: ViberContent | SmsContent | None = None

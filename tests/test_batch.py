@@ -125,9 +125,3 @@ async def test_what_comes_beyond_the_bound_is_refused_at_once_and_the_others_are
     assert await asyncio.gather(first, *waiting) == [2, 4, 6]
     assert await double(5) == 10
     assert verb.calls == [[1], [2, 3], [5]]
-
-
-async def test_where_there_is_no_bound_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "WAITING", 2)
-    double = Batch(Verb(), bounded=False)
-    assert await asyncio.gather(*map(double, range(5))) == [0, 2, 4, 6, 8]

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from answers import answer_to
 from http_ends import TO, Far, handover, line, listening
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,9 +67,9 @@ async def test_the_settings_of_the_page_work_as_the_page_says() -> None:
     async with listening(far) as url, line(settings("plain", url=f"{url}/v1/messages")) as channel:
         for content in (HI, SMS, ViberButton(text="Hi", caption="Open", url=LINK, image=PICTURE)):
             far.says(b"")
-            await channel.submit(handover(content))
+            await answer_to(channel, handover(content))
             far.says(plain(far.asked[-1]))
-            assert await channel.submit(handover(content)) == Taken("p-1")
+            assert await answer_to(channel, handover(content)) == Taken("p-1")
     (receipt,) = Generic(PLAIN).callback("plain", Callback({}, "", report("DELIVRD"))).receipts
     assert (receipt.provider_id, receipt.recipient, receipt.outcome) == ("p-1", TO, Outcome.DELIVERED)
 
@@ -77,9 +78,9 @@ async def test_the_simple_gateway_of_the_page_is_asked_in_the_address_and_answer
     far = Far()
     far.says(b"OK: a17\n")
     async with listening(far) as url, line(settings("simple", url=f"{url}/send")) as channel:
-        assert await channel.submit(handover(SmsText(text="Привіт & 1+1=2 {to}"))) == Taken("a17")
+        assert await answer_to(channel, handover(SmsText(text="Привіт & 1+1=2 {to}"))) == Taken("a17")
         far.says(b"ERR 1 bad number")
-        assert await channel.submit(handover(SMS)) == Never("ERR 1", Fault.NUMBER)
+        assert await answer_to(channel, handover(SMS)) == Never("ERR 1", Fault.NUMBER)
     first, _ = far.asked
     target = urlsplit(first.target)
     assert (first.method, target.path) == ("GET", "/send")
@@ -191,7 +192,7 @@ async def test_over_the_wire_a_text_arrives_as_it_is(encoding: str) -> None:
             "plain", url=f"{url}/send?a={{text}}", encoding=encoding, body=fields, messages={"sms": {}}
         )
         async with line(connector) as channel:
-            await channel.submit(handover(SmsText(text=text)))
+            await answer_to(channel, handover(SmsText(text=text)))
     [one] = far.asked
     query = parse_qsl(urlsplit(one.target).query, strict_parsing=True)
     assert query[0] == ("a", text)

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from answers import answer_to
 from http_ends import Far, Store, channel, handover, line, listening
 
 from hopwire import metrics
@@ -91,20 +92,20 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 async def test_a_message_is_posted_and_taken(far: Far, viber: HttpChannel) -> None:
     far.says(OK)
-    assert await viber.submit(handover()) == Taken(TOKEN)
+    assert await answer_to(viber, handover()) == Taken(TOKEN)
     assert [one.fields for one in far.asked] == [body(handover(), settings(""))]
     assert far.asked[0].headers["content-type"] == "application/json"
 
 
 async def test_a_name_without_a_service_id_is_not_sent(far: Far, viber: HttpChannel) -> None:
-    assert await viber.submit(handover(sender="Else")) == Never("no service id", Fault.SENDER)
+    assert await answer_to(viber, handover(sender="Else")) == Never("no service id", Fault.SENDER)
     assert far.asked == []
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 async def test_a_redirect_is_not_followed(far: Far, viber: HttpChannel, status: int) -> None:
     far.says(status=status, Location="/elsewhere")
-    assert await viber.submit(handover()) == Later(1.0, f"http {status}")
+    assert await answer_to(viber, handover()) == Later(1.0, f"http {status}")
     assert len(far.asked) == 1
 
 
@@ -114,14 +115,14 @@ async def test_nothing_is_taken_from_the_environment_or_kept_in_cookies(
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1/")
     far.says(OK, Set_Cookie="a=b; Path=/")
-    assert [await viber.submit(handover()) for _ in range(2)] == [Taken(TOKEN)] * 2
+    assert [await answer_to(viber, handover()) for _ in range(2)] == [Taken(TOKEN)] * 2
     assert "cookie" not in far.asked[1].headers
 
 
 async def test_the_capacity_is_what_the_window_leaves(far: Far, viber: HttpChannel) -> None:
     far.says(OK)
     far.may_answer.clear()
-    submits = [asyncio.create_task(viber.submit(handover())) for _ in range(3)]
+    submits = [answer_to(viber, handover()) for _ in range(3)]
     await far.arrived.wait()
     assert viber.capacity == 0
     far.may_answer.set()
@@ -132,12 +133,12 @@ async def test_the_capacity_is_what_the_window_leaves(far: Far, viber: HttpChann
 async def test_stopping_waits_for_the_answers_under_way(far: Far, viber: HttpChannel) -> None:
     far.says(OK)
     far.may_answer.clear()
-    submit = asyncio.create_task(viber.submit(handover()))
+    submit = answer_to(viber, handover())
     await far.arrived.wait()
     stop = asyncio.create_task(viber.stop())
     await asyncio.sleep(0)
     assert viber.capacity == 0
-    assert await viber.submit(handover()) == Later(1.0, "stopped", unasked=True)
+    assert await answer_to(viber, handover()) == Later(1.0, "stopped", unasked=True)
     far.may_answer.set()
     await stop
     assert await submit == Taken(TOKEN)
@@ -150,29 +151,34 @@ async def test_it_says_when_there_is_room_again() -> None:
     assert (one.capacity, ours.ready) == (0, 0)
     await one.start()
     assert (one.capacity, ours.ready) == (100, 1)
-    await one.submit(handover())
+    await answer_to(one, handover())
     assert (one.capacity, ours.ready) == (100, 2)
     await one.stop()
     assert (one.capacity, ours.ready) == (0, 2)
 
 
-async def test_a_bug_in_a_provider_s_file_takes_no_room_away(far: Far, url: str) -> None:
+async def test_a_bug_in_a_provider_s_file_takes_no_room_away(
+    far: Far, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
     class Wrong(ViberPartner):
         def answer(self, reply: Reply) -> Answer:
             raise RuntimeError("a bug")
 
     ours = Store()
     async with line(settings(url), ours, Wrong(settings(url))) as one:
-        with pytest.raises(RuntimeError, match="a bug"):
-            await one.submit(handover())
-        assert (one.capacity, ours.ready) == (100, 2)
+        ours.room.clear()
+        said = answer_to(one, handover())
+        assert one.capacity == 99
+        await ours.room.wait()
+        assert (one.capacity, ours.ready, said.done()) == (100, 2, False)
+    assert "submit message=17 step=0" in caplog.text
 
 
 async def test_it_tells_an_operator_how_it_stands(far: Far, two: HttpChannel) -> None:
     assert (two.state.kind, two.state.state, two.state.sessions, two.state.window) == ("viber", "up", 1, 100)
     for said in (OK, reply(8), b"", REFUSED):
         far.says(said)
-        await two.submit(handover())
+        await answer_to(two, handover())
     state = two.state
     assert (state.submitted, state.taken, state.refused, state.unknown) == (4, 1, 2, 1)
     assert (state.state, state.last_error) == ("refused", "11")
@@ -192,20 +198,20 @@ async def test_a_fault_of_the_connection_pauses_it_and_then_one_message_tries(
 ) -> None:
     before = alerts()
     far.says(REFUSED)
-    assert await viber.submit(handover()) == Never("11", Fault.CONFIGURATION)
-    assert [await viber.submit(handover()) for _ in range(3)] == [PAUSED] * 3
+    assert await answer_to(viber, handover()) == Never("11", Fault.CONFIGURATION)
+    assert [await answer_to(viber, handover()) for _ in range(3)] == [PAUSED] * 3
     assert (len(far.asked), alerts() - before) == (1, 1)
 
     clock[0] += http.PAUSE_S
     far.says(status=401)
-    together = await asyncio.gather(*(viber.submit(handover()) for _ in range(3)))
+    together = await asyncio.gather(*(answer_to(viber, handover()) for _ in range(3)))
     assert together == [Never("http 401", Fault.CONFIGURATION), PAUSED, PAUSED]
     assert (len(far.asked), alerts() - before) == (2, 2)
 
     clock[0] += http.PAUSE_S
     far.says(OK)
-    assert await viber.submit(handover()) == Taken(TOKEN)
-    assert [await viber.submit(handover()) for _ in range(3)] == [Taken(TOKEN)] * 3
+    assert await answer_to(viber, handover()) == Taken(TOKEN)
+    assert [await answer_to(viber, handover()) for _ in range(3)] == [Taken(TOKEN)] * 3
     assert (len(far.asked), alerts() - before) == (6, 2)
 
 
@@ -222,11 +228,11 @@ async def test_a_fault_of_one_service_does_not_pause_another(
 ) -> None:
     says = ViberPartner(settings("http://viber.example/"))
     far.says(text, status)
-    assert await two.submit(handover(sender="Bad")) == says.answer(Reply(status, {}, text))
+    assert await answer_to(two, handover(sender="Bad")) == says.answer(Reply(status, {}, text))
     far.says(OK)
-    assert await two.submit(handover(sender="Bad")) == PAUSED
-    assert await two.submit(handover()) == (PAUSED if pauses_all else Taken(TOKEN))
-    assert await two.submit(handover(sender="Bad")) == PAUSED
+    assert await answer_to(two, handover(sender="Bad")) == PAUSED
+    assert await answer_to(two, handover()) == (PAUSED if pauses_all else Taken(TOKEN))
+    assert await answer_to(two, handover(sender="Bad")) == PAUSED
 
 
 async def test_a_service_is_refused_when_the_connection_is_right_again(
@@ -234,13 +240,13 @@ async def test_a_service_is_refused_when_the_connection_is_right_again(
 ) -> None:
     before = alerts()
     far.says(REFUSED)
-    await two.submit(handover())
+    await answer_to(two, handover())
     clock[0] += http.PAUSE_S
     far.says(reply(2))
-    assert await two.submit(handover(sender="Bad")) == Never("2", Fault.CONFIGURATION)
+    assert await answer_to(two, handover(sender="Bad")) == Never("2", Fault.CONFIGURATION)
     far.says(OK)
-    assert await two.submit(handover(sender="Bad")) == PAUSED
-    assert await two.submit(handover()) == Taken(TOKEN)
+    assert await answer_to(two, handover(sender="Bad")) == PAUSED
+    assert await answer_to(two, handover()) == Taken(TOKEN)
     assert alerts() - before == 2
     assert [one.getMessage() for one in caplog.records] == [
         "connector=viber refused our configuration sender=all code=11 paused_s=60",
@@ -252,38 +258,38 @@ async def test_a_service_stays_paused_while_the_connection_is_refused(
     far: Far, two: HttpChannel, clock: list[float]
 ) -> None:
     far.says(reply(2))
-    await two.submit(handover(sender="Bad"))
+    await answer_to(two, handover(sender="Bad"))
     clock[0] += http.PAUSE_S
     far.says(REFUSED)
-    assert await two.submit(handover(sender="Bad")) == REFUSAL
+    assert await answer_to(two, handover(sender="Bad")) == REFUSAL
     clock[0] += http.PAUSE_S
     far.says(OK)
-    assert await two.submit(handover()) == Taken(TOKEN)
-    together = await asyncio.gather(*(two.submit(handover(sender="Bad")) for _ in range(2)))
+    assert await answer_to(two, handover()) == Taken(TOKEN)
+    together = await asyncio.gather(*(answer_to(two, handover(sender="Bad")) for _ in range(2)))
     assert together == [Taken(TOKEN), PAUSED]
-    assert await two.submit(handover(sender="Bad")) == Taken(TOKEN)
+    assert await answer_to(two, handover(sender="Bad")) == Taken(TOKEN)
 
 
 async def test_an_older_answer_does_not_end_a_pause(far: Far, viber: HttpChannel) -> None:
     far.says(OK)
     far.may_answer.clear()
-    older = asyncio.create_task(viber.submit(handover()))
+    older = answer_to(viber, handover())
     await far.arrived.wait()
     held, far.may_answer = far.may_answer, asyncio.Event()
     far.may_answer.set()
     far.says(REFUSED)
-    assert await viber.submit(handover()) == REFUSAL
+    assert await answer_to(viber, handover()) == REFUSAL
     far.says(OK)
     held.set()
     assert await older == Taken(TOKEN)
-    assert await viber.submit(handover()) == PAUSED
+    assert await answer_to(viber, handover()) == PAUSED
 
 
 async def test_many_refusals_at_once_alert_once(far: Far, viber: HttpChannel) -> None:
     before = alerts()
     far.says(REFUSED)
     far.may_answer.clear()
-    submits = [asyncio.create_task(viber.submit(handover())) for _ in range(3)]
+    submits = [answer_to(viber, handover()) for _ in range(3)]
     await far.arrived.wait()
     far.may_answer.set()
     assert set(await asyncio.gather(*submits)) == {Never("11", Fault.CONFIGURATION)}
@@ -293,7 +299,7 @@ async def test_many_refusals_at_once_alert_once(far: Far, viber: HttpChannel) ->
 async def test_another_refusal_does_not_pause(far: Far, viber: HttpChannel) -> None:
     for code in (1, 8, 9, 27, 39):
         far.says(reply(code))
-        assert await viber.submit(handover()) != PAUSED
+        assert await answer_to(viber, handover()) != PAUSED
     assert len(far.asked) == 5
 
 
@@ -310,18 +316,18 @@ async def read_request(reader: asyncio.StreamReader) -> None:
 
 async def test_a_refused_connection_is_temporary() -> None:
     async with line(settings("http://127.0.0.1:1/")) as viber:
-        assert await viber.submit(handover()) == NO_CONNECTION
+        assert await answer_to(viber, handover()) == NO_CONNECTION
 
 
 async def test_a_name_that_does_not_resolve_is_temporary() -> None:
     async with line(settings("http://nowhere.invalid/")) as viber:
-        assert await viber.submit(handover()) == NO_CONNECTION
+        assert await answer_to(viber, handover()) == NO_CONNECTION
 
 
 @pytest.mark.parametrize("url", ["nonsense", "http://", "ftp://a.example/"])
 async def test_an_address_that_is_none_is_our_fault(url: str) -> None:
     async with line(settings(url)) as viber:
-        assert await viber.submit(handover()) == Never("url", Fault.CONFIGURATION)
+        assert await answer_to(viber, handover()) == Never("url", Fault.CONFIGURATION)
 
 
 async def test_a_connection_closed_after_the_request_leaves_it_unknown() -> None:
@@ -329,7 +335,7 @@ async def test_a_connection_closed_after_the_request_leaves_it_unknown() -> None
         await read_request(reader)
 
     async with raw_line(serve) as viber:
-        assert isinstance(await viber.submit(handover()), Unknown)
+        assert isinstance(await answer_to(viber, handover()), Unknown)
 
 
 @pytest.mark.parametrize(
@@ -348,7 +354,7 @@ async def test_an_answer_cut_short_leaves_it_unknown(said: bytes) -> None:
         writer.close()
 
     async with raw_line(serve) as viber:
-        assert isinstance(await viber.submit(handover()), Unknown)
+        assert isinstance(await answer_to(viber, handover()), Unknown)
 
 
 async def test_an_answer_in_pieces_is_read_to_its_end() -> None:
@@ -364,7 +370,7 @@ async def test_an_answer_in_pieces_is_read_to_its_end() -> None:
         await reader.read()
 
     async with raw_line(serve) as viber:
-        submit = asyncio.create_task(viber.submit(handover()))
+        submit = answer_to(viber, handover())
         asyncio.get_running_loop().call_later(0.05, read_some.set)
         assert await submit == Taken(TOKEN)
 
@@ -375,7 +381,7 @@ async def test_no_answer_in_time_leaves_it_unknown() -> None:
         await reader.read()
 
     async with raw_line(serve, timeout_s=1) as viber:
-        assert isinstance(await viber.submit(handover()), Unknown)
+        assert isinstance(await answer_to(viber, handover()), Unknown)
 
 
 async def test_no_handshake_in_time_is_temporary() -> None:
@@ -386,7 +392,7 @@ async def test_no_handshake_in_time_is_temporary() -> None:
             pass
 
     async with raw_line(serve, scheme="https", timeout_s=1) as viber:
-        assert await viber.submit(handover()) == NO_CONNECTION
+        assert await answer_to(viber, handover()) == NO_CONNECTION
 
 
 async def test_an_answer_without_end_is_not_read_to_its_end() -> None:
@@ -402,7 +408,7 @@ async def test_an_answer_without_end_is_not_read_to_its_end() -> None:
             await writer.drain()
 
     async with raw_line(serve) as viber:
-        assert await viber.submit(handover()) == Unknown("http 200")
+        assert await answer_to(viber, handover()) == Unknown("http 200")
     assert sent < 100_000_000
 
 
@@ -428,7 +434,7 @@ async def test_a_connection_is_used_again() -> None:
         await serve_all(reader, writer)
 
     async with raw_line(serve) as viber:
-        assert [await viber.submit(handover()) for _ in range(3)] == [Taken(TOKEN)] * 3
+        assert [await answer_to(viber, handover()) for _ in range(3)] == [Taken(TOKEN)] * 3
     assert connections == 1
 
 
@@ -443,7 +449,7 @@ async def test_an_idle_connection_is_closed_before_the_server_would(monkeypatch:
         closed.set()
 
     async with raw_line(serve) as viber:
-        await viber.submit(handover())
+        await answer_to(viber, handover())
         await closed.wait()
 
 
@@ -458,5 +464,5 @@ async def test_no_more_connections_than_the_window_has() -> None:
         connections -= 1
 
     async with raw_line(serve, window=2) as viber:
-        assert await asyncio.gather(*(viber.submit(handover()) for _ in range(10))) == [Taken(TOKEN)] * 10
+        assert await asyncio.gather(*(answer_to(viber, handover()) for _ in range(10))) == [Taken(TOKEN)] * 10
     assert most == 2

@@ -5,6 +5,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 from aiohttp import web
+from answers import answer_to
 from http_ends import Asked, Far, Store, handover, line, listening
 from hypothesis import given
 from hypothesis import strategies as st
@@ -411,7 +412,7 @@ async def test_a_message_is_taken_and_asked_about_until_it_has_ended() -> None:
     async with listening(far) as url:
         there = settings(url=url + "/api/http.php")
         async with line(there, ours, Impatient(there)) as up:
-            assert await up.submit(handover()) == Taken("17")
+            assert await answer_to(up, handover()) == Taken("17")
             ours.ids = ["17"]
             await ours.fresh.wait()
     assert ours.kept[0].outcome is Outcome.SEEN
@@ -423,11 +424,11 @@ async def test_while_the_account_is_refused_an_sms_waits_and_viber_goes_on(sente
     far = Far()
     far.says(f"errors:{sentence}\n".encode())
     async with listening(far) as url, line(settings(url=url)) as up:
-        first = await up.submit(handover(SmsText(text="Hi")))
+        first = await answer_to(up, handover(SmsText(text="Hi")))
         assert isinstance(first, Later)
         assert (first.after_s, first.throttled) == (60.0, True), "no try of the message's"
-        assert await up.submit(handover(SmsText(text="Hi"))) == Later(60.0, "paused", throttled=True)
-        assert await up.submit(handover()) == Never("paused", Fault.CONFIGURATION, unasked=True)
+        assert await answer_to(up, handover(SmsText(text="Hi"))) == Later(60.0, "paused", throttled=True)
+        assert await answer_to(up, handover()) == Never("paused", Fault.CONFIGURATION, unasked=True)
         assert (len(far.asked), up.state.state) == (1, "refused")
         assert up.state.last_error == first.code
 
@@ -436,5 +437,5 @@ async def test_what_is_wrong_with_one_sms_is_final() -> None:
     far = Far()
     far.says(b"errors:Sender is not registered\n")
     async with listening(far) as url, line(settings(url=url)) as up:
-        assert await up.submit(handover(SmsText(text="Hi"))) == Never("bad_sender", Fault.SENDER)
+        assert await answer_to(up, handover(SmsText(text="Hi"))) == Never("bad_sender", Fault.SENDER)
         assert up.state.state == "up"

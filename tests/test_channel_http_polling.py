@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from answers import answer_to
 from http_ends import Asked, Far, Store, handover, line, listening
 
 from hopwire.channels.http import HttpChannel, Reply, Request
@@ -139,7 +140,7 @@ async def test_it_is_asked_again_whatever_it_answers(far: Far, ours: Store, trou
     async with polling(far, ours) as viber:
         await until(ours, 1)
         far.says(b'{"status":0,"message_token":"1"}')
-        assert await viber.submit(handover()) == Taken("1")
+        assert await answer_to(viber, handover()) == Taken("1")
 
 
 async def test_what_others_tell_is_kept_whatever_is_wrong_with_one(far: Far, ours: Store) -> None:
@@ -194,7 +195,7 @@ async def test_a_provider_that_is_not_to_be_asked_is_not(far: Far, ours: Store) 
     ours.ids = ["a"]
     far.says(b'{"status":0,"message_token":"1"}')
     async with polling(far, ours, Silent) as viber:
-        assert await viber.submit(handover()) == Taken("1")
+        assert await answer_to(viber, handover()) == Taken("1")
     assert (len(far.asked), ours.wanted) == (1, [])
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from answers import answer_to
 from http_ends import Far, Store, handover, line, listening
 
 from hopwire import metrics
@@ -44,7 +45,7 @@ def alerts() -> float:
 
 
 async def submit(one: HttpChannel, times: int = 1) -> list[Answer]:
-    return await asyncio.gather(*(one.submit(handover()) for _ in range(times)))
+    return await asyncio.gather(*(answer_to(one, handover()) for _ in range(times)))
 
 
 async def has_room(ours: Store, one: HttpChannel) -> None:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from answers import answer_to
 from smpp_ends import Gateway, Lines, Smsc, handover, receipt
 
 from hopwire.channels.smpp import link
@@ -70,7 +71,7 @@ async def test_each_session_is_bound_as_the_setting_says(
 async def test_receipts_come_over_the_receiver(smsc: Smsc) -> None:
     async with running(await smsc.start(), bind="transmitter+receiver") as gateway:
         await bound(gateway, 2)
-        assert await gateway.channel.submit(handover()) == Taken("ab")
+        assert await answer_to(gateway.channel, handover()) == Taken("ab")
         smsc.say_to(BindReceiver, receipt("AB"))
         assert await smsc.hear(DeliverSmResp) == DeliverSmResp(sequence=0xAB)
         ((kept,),) = gateway.kept
@@ -85,7 +86,7 @@ async def test_a_receiver_alone_takes_no_submits(smsc: Smsc) -> None:
         while gateway.channel.state.sessions == 2:  # noqa: ASYNC110 - there is no event for it
             await asyncio.sleep(0.01)
         assert gateway.channel.capacity == 0
-        assert isinstance(await gateway.channel.submit(handover()), Later)
+        assert isinstance(await answer_to(gateway.channel, handover()), Later)
         assert gateway.channel.state.state == "partly up"
 
 
@@ -96,7 +97,7 @@ async def test_single_messages_go_where_there_is_most_room(smsc: Smsc) -> None:
     smsc.answer = lambda pdu: None
     async with running(await smsc.start(), sessions=2, window=4, response_timeout_s=1) as gateway:
         await bound(gateway, 2)
-        submits = [asyncio.ensure_future(gateway.channel.submit(handover(message_id=n))) for n in range(8)]
+        submits = [answer_to(gateway.channel, handover(message_id=n)) for n in range(8)]
         for _ in range(8):
             await smsc.hear(SubmitSm)
         assert sorted(smsc.submits.values()) == [4, 4]
@@ -110,7 +111,7 @@ async def test_the_parts_of_a_message_leave_over_one_session(smsc: Smsc) -> None
         await bound(gateway, 3)
         for part in range(7):
             said = [handover(text, part, parts=7, message_id=n) for n in range(4)]
-            await asyncio.gather(*map(gateway.channel.submit, said))
+            await asyncio.gather(*(answer_to(gateway.channel, one) for one in said))
     where: dict[int, set[int]] = {}
     for session, pdu in smsc.heard_submits:
         where.setdefault(pdu.short_message[3], set()).add(session)
@@ -120,22 +121,22 @@ async def test_the_parts_of_a_message_leave_over_one_session(smsc: Smsc) -> None
 async def test_when_its_session_is_lost_a_message_goes_on_over_another(smsc: Smsc) -> None:
     async with running(await smsc.start(), sessions=2) as gateway:
         await bound(gateway, 2)
-        assert await gateway.channel.submit(handover("long " * 50, 0, parts=2)) == Taken("ab")
+        assert await answer_to(gateway.channel, handover("long " * 50, 0, parts=2)) == Taken("ab")
         smsc.bind_status = 0x0D
         smsc.drop(session=smsc.heard_submits[0][0])
         while gateway.channel.state.sessions == 2:  # noqa: ASYNC110 - there is no event for it
             await asyncio.sleep(0.01)
-        assert await gateway.channel.submit(handover("long " * 50, 1, parts=2)) == Taken("ab")
+        assert await answer_to(gateway.channel, handover("long " * 50, 1, parts=2)) == Taken("ab")
 
 
 async def test_when_its_session_says_goodbye_a_message_goes_on_over_another(smsc: Smsc) -> None:
     async with running(await smsc.start(), sessions=2) as gateway:
         await bound(gateway, 2)
-        assert await gateway.channel.submit(handover("long " * 50, 0, parts=2)) == Taken("ab")
+        assert await answer_to(gateway.channel, handover("long " * 50, 0, parts=2)) == Taken("ab")
         smsc.answer = lambda pdu: SubmitSmResp(status=0x04)
-        await gateway.channel.submit(handover())
+        await answer_to(gateway.channel, handover())
         smsc.answer = lambda pdu: SubmitSmResp(message_id="00AB")
-        assert await gateway.channel.submit(handover("long " * 50, 1, parts=2)) == Taken("ab")
+        assert await answer_to(gateway.channel, handover("long " * 50, 1, parts=2)) == Taken("ab")
 
 
 # ---- rates
@@ -148,7 +149,7 @@ async def test_the_rate_holds_over_all_sessions(smsc: Smsc) -> None:
         began, sent = asyncio.get_running_loop().time(), 0
         while sent < 40:
             if gateway.channel.capacity:
-                assert isinstance(await gateway.channel.submit(handover()), Taken)
+                assert isinstance(await answer_to(gateway.channel, handover()), Taken)
                 sent += 1
             else:
                 await gateway.is_ready()
@@ -164,7 +165,7 @@ async def test_throttling_slows_down_and_what_was_throttled_leaves_later(smsc: S
         while not said or not isinstance(said[-1], Taken):
             while not gateway.channel.capacity:
                 await gateway.is_ready()
-            said.append(await gateway.channel.submit(handover()))
+            said.append(await answer_to(gateway.channel, handover()))
         assert [isinstance(one, Later) and one.throttled for one in said] == [True, True, True, False]
         state = gateway.channel.state
         assert (state.throttled, state.taken, state.submitted) == (3, 1, 4)
@@ -178,7 +179,7 @@ async def test_a_session_out_of_step_lets_the_answers_under_way_come(smsc: Smsc)
     smsc.answer = lambda pdu: None
     async with running(await smsc.start()) as gateway:
         await bound(gateway, 1)
-        submits = [asyncio.ensure_future(gateway.channel.submit(handover())) for _ in range(2)]
+        submits = [asyncio.ensure_future(answer_to(gateway.channel, handover())) for _ in range(2)]
         first, second = [await smsc.hear(SubmitSm) for _ in range(2)]
         smsc.say(SubmitSmResp(sequence=first.sequence, status=0x04))
         assert await submits[0] == Later(1, "ESME_RINVBNDSTS")
@@ -193,14 +194,14 @@ async def test_an_operator_says_what_the_smscs_own_codes_mean(smsc: Smsc) -> Non
     smsc.answer = lambda pdu: SubmitSmResp(status=0x400)
     async with running(await smsc.start(), statuses={"0x400-0x4FF": "recipient"}) as gateway:
         await bound(gateway, 1)
-        assert await gateway.channel.submit(handover()) == Never("0x00000400", Fault.RECIPIENT)
+        assert await answer_to(gateway.channel, handover()) == Never("0x00000400", Fault.RECIPIENT)
 
 
 async def test_a_nack_of_a_submit_is_its_answer(smsc: Smsc) -> None:
     smsc.answer = lambda pdu: GenericNack(status=3)
     async with running(await smsc.start()) as gateway:
         await bound(gateway, 1)
-        assert await gateway.channel.submit(handover()) == Never("ESME_RINVCMDID", Fault.CONFIGURATION)
+        assert await answer_to(gateway.channel, handover()) == Never("ESME_RINVCMDID", Fault.CONFIGURATION)
         assert gateway.channel.state.last_error == "ESME_RINVCMDID"
 
 
@@ -223,7 +224,7 @@ async def test_what_is_learned_of_ids_is_told(smsc: Smsc) -> None:
     smsc.answer = lambda pdu: SubmitSmResp(message_id=f"{next(ids):X}")
     async with running(await smsc.start()) as gateway:
         await bound(gateway, 1)
-        answered = [await gateway.channel.submit(handover()) for _ in range(8)]
+        answered = [await answer_to(gateway.channel, handover()) for _ in range(8)]
         known = {said.provider_id for said in answered if isinstance(said, Taken)}
         gateway.find = lambda r: next((one for one in (r.provider_id, *r.also) if one in known), None)
         for n in range(0x10C8F40D, 0x10C8F40D + 8):
@@ -272,9 +273,9 @@ async def test_what_goes_over_the_wire_can_be_read(
     async with running(await smsc.start()) as gateway:
         await bound(gateway, 1)
         gateway.channel.trace(TraceOrder(file=str(trace), format="text", until=FOREVER, texts=texts))
-        assert await gateway.channel.submit(handover("the secret of life")) == Taken("ab")
+        assert await answer_to(gateway.channel, handover("the secret of life")) == Taken("ab")
         gateway.channel.trace(None)
-        assert await gateway.channel.submit(handover("not traced")) == Taken("ab")
+        assert await answer_to(gateway.channel, handover("not traced")) == Taken("ab")
     lines = trace.read_text().splitlines()
     assert ["submit_sm" in line for line in lines] == [True, True]
     assert ["submit_sm_resp" in line for line in lines] == [False, True]
@@ -296,7 +297,7 @@ async def test_a_trace_that_cannot_be_written_stops_nothing(smsc: Smsc, tmp_path
     async with running(await smsc.start()) as gateway:
         await bound(gateway, 1)
         gateway.channel.trace(TraceOrder(file=str(tmp_path / "no" / "dir"), format="text", until=FOREVER))
-        assert await gateway.channel.submit(handover()) == Taken("ab")
+        assert await answer_to(gateway.channel, handover()) == Taken("ab")
         gateway.channel.trace(TraceOrder(file="/dev/full", format="text", until=FOREVER))
-        assert await gateway.channel.submit(handover()) == Taken("ab")
-        assert not isinstance(await gateway.channel.submit(handover()), Unknown)
+        assert await answer_to(gateway.channel, handover()) == Taken("ab")
+        assert not isinstance(await answer_to(gateway.channel, handover()), Unknown)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from answers import answer_to
 from channel_table import (
     ANSWERS,
     CONTENTS,
@@ -50,7 +51,7 @@ def found(tree: Any, path: str) -> Any:
 
 async def submitted(channel: HttpChannel, name: str) -> Any:
     template = TEMPLATE if name == "template" else None
-    return await channel.submit(handover(CONTENTS[name], template=template))
+    return await answer_to(channel, handover(CONTENTS[name], template=template))
 
 
 def first(cases: Cases) -> str:

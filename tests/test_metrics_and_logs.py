@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
+from answers import answer_to
 from gateway import SECRET, Gateway, get, post, running
 from http_ends import line
 
@@ -123,7 +124,7 @@ async def refused_by_viber() -> None:
             repeated=False,
         )
         async with line(settings) as channel:
-            answer = await channel.submit(handed)
+            answer = await answer_to(channel, handed)
     assert answer == Never("url", Fault.CONFIGURATION)
 
 

@@ -25,8 +25,7 @@ def test_what_counts_as_an_error(answer: Answer, error: bool) -> None:
 
 def pulse(*answers: Answer, took_ms: float = 10, at: int = NOW) -> Pulse:
     made = Pulse()
-    for answer in answers:
-        made.note(answer, took_ms, at)
+    made.note(answers, took_ms, at)
     return made
 
 
@@ -41,7 +40,7 @@ def test_of_few_answers_only_the_time_is_told() -> None:
 
 def test_errors_are_a_share_and_the_time_is_a_mean() -> None:
     made = pulse(TAKEN, TAKEN, TAKEN, BUSY)
-    made.note(TAKEN, 60, NOW + 20_000)
+    made.note([TAKEN], 60, NOW + 20_000)
     assert made.told(NOW + 20_000) == (0.2, 20)
 
 
@@ -52,7 +51,7 @@ def test_what_was_not_asked_is_no_answer() -> None:
 
 def test_a_minute_later_it_is_forgotten() -> None:
     made = pulse(*[BUSY] * 5)
-    made.note(TAKEN, 10, NOW + 50_000)
+    made.note([TAKEN], 10, NOW + 50_000)
     assert made.told(NOW + 50_000) == (round(5 / 6, 3), 10)
     assert made.told(NOW + 66_000) == (None, 10)
     assert made.told(NOW + 120_000) == (None, None)

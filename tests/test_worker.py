@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
@@ -11,11 +11,11 @@ import pytest
 from conftest import open_account, run_sql
 
 from hopwire.admission import now_ms
+from hopwire.channels import OnAnswers
 from hopwire.delivery import Delivery, Part, PartState, plan_delivery
 from hopwire.errors import Unavailable
 from hopwire.model import (
     Account,
-    Answer,
     ConnectorState,
     Handover,
     SendRequest,
@@ -51,7 +51,7 @@ class Operator:
         self._promised = promised
         self.handed: list[Handover] = []
         self.traced: TraceOrder | None = None
-        self._answers: list[asyncio.Future[Answer]] = []
+        self._answers: list[tuple[Handover, OnAnswers]] = []
 
     @property
     def capacity(self) -> int:
@@ -68,16 +68,14 @@ class Operator:
     def trace(self, order: TraceOrder | None) -> None:
         self.traced = order
 
-    async def submit(self, handover: Handover) -> Answer:
-        self.handed.append(handover)
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._answers.append(answer)
-        return await answer
+    def submit(self, handovers: Sequence[Handover], on_answers: OnAnswers) -> None:
+        self.handed += handovers
+        self._answers += [(handover, on_answers) for handover in handovers]
 
     def answer(self) -> None:
-        for n, answer in enumerate(self._answers):
-            answer.set_result(Taken(f"{len(self.handed)}-{n}"))
-        self._answers = []
+        answers, self._answers = self._answers, []
+        for n, (handover, on_answers) in enumerate(answers):
+            on_answers([(handover, Taken(f"{len(self.handed)}-{n}"))])
 
     async def stop(self) -> None:
         self.answer()

@@ -1,6 +1,6 @@
 """A channel hands parts to one upstream account and tells what the upstream says later.
 
-An expected outcome is a value: `submit` answers `Taken`, `Later`, `Never` or `Unknown` and raises nothing.
+An expected outcome is a value: of a part `Taken`, `Later`, `Never` or `Unknown` is told; nothing is raised.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -26,6 +26,9 @@ Raises when they could not be kept and must come again.
 
 KeepIncoming = Callable[[Sequence[Incoming]], Awaitable[None]]
 """Returns when the messages are on disk; raises when they could not be kept and must come again."""
+
+OnAnswers = Callable[[Sequence[tuple[Handover, Answer]]], None]
+"""Told what the upstream says of parts: of as many at a time as it has answered at a time."""
 
 
 def word(said: Answer) -> str:
@@ -57,11 +60,14 @@ class Channel(Protocol):
     async def start(self) -> None:
         """Begin to connect; returns at once."""
 
-    async def submit(self, handover: Handover) -> Answer:
-        """Hand over one part. Parts submitted one after the other leave in that order."""
+    def submit(self, handovers: Sequence[Handover], on_answers: OnAnswers) -> None:
+        """Hand over parts, which leave in this order, and return at once; `capacity` counts them from now on.
+
+        Each is told of once, perhaps before this returns; none by a bug, and then it counts as lost.
+        """
 
     def trace(self, order: TraceOrder | None) -> None:
         """Write down what goes over its links from now on, as ordered; None: no more."""
 
     async def stop(self) -> None:
-        """Wait for the answers under way, say goodbye, disconnect."""
+        """Wait until all that was submitted has been told of, say goodbye, disconnect."""

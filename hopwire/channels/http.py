@@ -20,7 +20,7 @@ import aiohttp
 import msgspec
 
 from hopwire import metrics
-from hopwire.channels import KeepReceipts, word
+from hopwire.channels import KeepReceipts, OnAnswers, word
 from hopwire.config import HttpConnector
 from hopwire.errors import Unavailable
 from hopwire.model import (
@@ -197,6 +197,7 @@ class HttpChannel:
         self._keep_receipts = keep_receipts
         self._polling: asyncio.Task[None] | None = None
         self._session: aiohttp.ClientSession | None = None
+        self._submits: set[asyncio.Task[None]] = set()
         self._under_way = 0
         self._paused_until: dict[Scope, float] = {}  # an ended one stays until a message has tried
         self._told: dict[Scope, str] = {}  # the code for which each is paused, as the operator knows it
@@ -275,7 +276,27 @@ class HttpChannel:
             self._polling = asyncio.create_task(self._poll_on(self._provider))
         self._on_ready()
 
-    async def submit(self, handover: Handover) -> Answer:
+    def submit(self, handovers: Sequence[Handover], on_answers: OnAnswers) -> None:
+        """Ask for each by itself, beginning in this order; they are answered in any."""
+        self._under_way += len(handovers)
+        self._idle.clear()
+        for handover in handovers:
+            task = asyncio.create_task(self._submit_and_tell(handover, on_answers))
+            self._submits.add(task)
+            task.add_done_callback(self._submits.discard)
+
+    async def _submit_and_tell(self, handover: Handover, on_answers: OnAnswers) -> None:
+        try:
+            on_answers([(handover, await self._submit(handover))])
+        except Exception:  # a bug: the part comes back as lost when its lease ends
+            log.exception("submit message=%d step=%d", handover.message_id, handover.step)
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
+            self._on_ready()
+
+    async def _submit(self, handover: Handover) -> Answer:
         request = self._provider.request(handover)
         if isinstance(request, Never):
             return request
@@ -284,27 +305,16 @@ class HttpChannel:
         if self._spared(request.scope):
             answer: Answer = Never("paused", Fault.CONFIGURATION, unasked=True)
         else:
-            answer = await self._counted(self._submit(request, dict(self._paused_until)))
+            answer = await self._submit_request(request, dict(self._paused_until))
         return self._put_off(answer) if isinstance(handover.content, SmsContent) else answer
 
-    async def _submit(self, request: Request, known: dict[Scope, float]) -> Answer:
+    async def _submit_request(self, request: Request, known: dict[Scope, float]) -> Answer:
         """`known`: the pauses as they are when it leaves."""
         answer = await self._ask_to_send(request)
         self._counts[word(answer)] += 1
         self._learn(request.scope, answer, known)
         self._judge(answer)
         return answer
-
-    async def _counted(self, submitting: Awaitable[Answer]) -> Answer:
-        self._under_way += 1
-        self._idle.clear()
-        try:
-            return await submitting
-        finally:
-            self._under_way -= 1
-            if not self._under_way:
-                self._idle.set()
-            self._on_ready()
 
     async def _ask_to_send(self, request: Request) -> Answer:
         try:

@@ -22,15 +22,11 @@ class Batch(Generic[Item, Result]):
     """Turns a plural verb into one that can be called for a single item."""
 
     def __init__(
-        self,
-        verb: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]],
-        most: int = 500,
-        bounded: bool = True,
+        self, verb: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]], most: int = 500
     ) -> None:
-        """`most`: items of one call. Not `bounded`: none is refused; its number has another bound."""
+        """`most`: items of one call."""
         self._verb = verb
         self._most = most
-        self._bounded = bounded
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._runner: asyncio.Task[None] | None = None
 
@@ -38,7 +34,7 @@ class Batch(Generic[Item, Result]):
         """What the verb answers for the item; Unavailable when too many are waiting already."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
-        if self._bounded and len(self._waiting) >= WAITING:
+        if len(self._waiting) >= WAITING:
             future.set_exception(Unavailable())
             return future
         self._waiting.append((item, future))

@@ -8,15 +8,15 @@ Rule 3: the parts of one message leave over one session.
 import asyncio
 import logging
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from hopwire import metrics
-from hopwire.channels import KeepIncoming, KeepReceipts, word
+from hopwire.channels import KeepIncoming, KeepReceipts, OnAnswers, word
 from hopwire.channels.smpp import dialect
 from hopwire.channels.smpp.intake import Intake
-from hopwire.channels.smpp.link import GOODBYE_S, Hold, Link, Underway, keep_connected, tls_context
+from hopwire.channels.smpp.link import GOODBYE_S, Hold, Link, keep_connected, tls_context
 from hopwire.channels.smpp.tracing import Tracing
 from hopwire.config import SmppConnector
 from hopwire.model import (
@@ -55,6 +55,7 @@ OnLate = Callable[[int, int, int, Answer], None]
 
 ALERT_S = 60.0
 ROOM_S = 1.0  # how long a part waits for room on the session of its message
+NO_CAPACITY = Later(1, "no capacity", throttled=True, unasked=True)
 WAKE_S = 0.01  # the least time between two wakings for tokens of the rate
 MOST_MESSAGES = 10_000  # whose session is remembered
 
@@ -98,6 +99,8 @@ class SmppChannel:
         self._tracing = Tracing(name)
         self._links: list[Link] = []  # bound
         self._link_of: dict[int, Link] = {}  # message whose parts have begun to leave -> its session
+        self._patient: set[asyncio.Task[None]] = set()  # parts that wait for room on that session
+        self._told: dict[OnAnswers, list[tuple[Handover, Answer]]] = defaultdict(list)  # in one read
         self._running: list[asyncio.Task[None]] = []
         self._server: asyncio.Server | None = None
         self._blocked = True  # capacity was 0 and nobody has been told otherwise
@@ -169,51 +172,78 @@ class SmppChannel:
             )
             self._running.append(asyncio.create_task(connected, name=f"smpp {self.name}"))
 
-    async def submit(self, handover: Handover) -> Answer:
-        """Hand over one part; raises nothing. Without capacity the answer is `Later` at once."""
-        link = await self._link_for(handover)
-        if link is None:
-            return Later(1, "no capacity", throttled=True, unasked=True)
+    def submit(self, handovers: Sequence[Handover], on_answers: OnAnswers) -> None:
+        """Hand over parts, which leave in this order in one write; raises nothing.
+
+        What is over the capacity is answered with `Later` at once.
+        """
+        room, refused = self.capacity, []
+        for handover in handovers:
+            try:
+                said = self._submit(handover, on_answers) if room > 0 else NO_CAPACITY
+            except Exception:  # a bug: the part comes back as lost when its lease ends
+                log.exception("submit message=%d step=%d", handover.message_id, handover.step)
+                continue
+            if said is None:
+                room -= 1
+            else:
+                refused.append((handover, said))
+        self._note_capacity()
+        if refused:
+            on_answers(refused)
+
+    def _submit(self, handover: Handover, on_answers: OnAnswers) -> Answer | None:
+        """Hand over one part; gives the answer where there is one at once."""
+        link = self._link_for(handover)
+        if link.session.room:
+            return self._submit_over(link, handover, on_answers)
+        task = asyncio.create_task(self._submit_in_time(link, handover, on_answers))
+        self._patient.add(task)
+        task.add_done_callback(self._patient.discard)
+        return None
+
+    def _submit_over(self, link: Link, handover: Handover, on_answers: OnAnswers) -> Answer | None:
+        now = self._now()
         try:
             pdu = dialect.submit_sm(handover, self._settings, time.time())
-            future = link.submit(pdu, handover)
+            link.submit(pdu, handover, on_answers, now)
         except ValueError:
             return Never("cannot be encoded", Fault.CONTENT)
         self._counts["submitted"] += 1
-        self._flow.spend(self._now())
-        self._note_capacity()
-        answer = await future
-        if handover.part + 1 == handover.parts and not isinstance(answer, Later):
-            self._link_of.pop(handover.message_id, None)
-        return answer
+        self._flow.spend(now)
+        return None
 
-    async def _link_for(self, handover: Handover) -> Link | None:
+    async def _submit_in_time(self, link: Link, handover: Handover, on_answers: OnAnswers) -> None:
+        """Wait for room on the session, but not for long."""
+        try:
+            async with asyncio.timeout(ROOM_S):
+                while link.session.state is State.BOUND and not link.session.room:
+                    await link.next_answer()
+        except TimeoutError:
+            pass
+        has_room = link.session.room > 0
+        said = self._submit_over(link, handover, on_answers) if has_room else NO_CAPACITY
+        self._note_capacity()
+        if said is not None:
+            on_answers([(handover, said)])
+
+    def _link_for(self, handover: Handover) -> Link:
         """The session for a part: that of the parts before it, or the one with most room."""
-        if not self.capacity:
-            return None
         link = self._link_of.get(handover.message_id)
         if link not in self._links or link.session.state is not State.BOUND:
             link = max(self._links, key=lambda one: one.session.room)
-        elif not link.session.room and not await self._finds_room(link):
-            return None
         if handover.parts > 1:
             self._link_of[handover.message_id] = link
             if len(self._link_of) > MOST_MESSAGES:
                 del self._link_of[next(iter(self._link_of))]
         return link
 
-    async def _finds_room(self, link: Link) -> bool:
-        patience = self._now() + ROOM_S
-        while link.session.state is State.BOUND and not link.session.room and self._now() < patience:
-            under_way = [one.answer for one in link.waiting.values()]
-            await asyncio.wait(under_way, timeout=ROOM_S, return_when=asyncio.FIRST_COMPLETED)
-        return link.session.room > 0
-
     # ---- stopping
 
     async def stop(self) -> None:
         """Wait for the answers under way and for the receipts, unbind, disconnect."""
         self._stopping = True
+        await asyncio.gather(*self._patient, return_exceptions=True)
         await asyncio.gather(*(self._say_goodbye(link) for link in self._links))
         for running in self._running:
             running.cancel()
@@ -226,8 +256,8 @@ class SmppChannel:
         self._tracing.stop()
 
     async def _say_goodbye(self, link: Link) -> None:
-        if link.waiting:
-            await asyncio.wait([one.answer for one in link.waiting.values()])
+        while link.waiting:
+            await link.next_answer()
         await self._intake.finished()
         link.unbind()
         await asyncio.wait({link.over}, timeout=GOODBYE_S)
@@ -279,7 +309,15 @@ class SmppChannel:
         if delivered:
             link.of_use = True
             self._intake.take(link, delivered)
+        self._tell()
         self._announce()
+
+    def _tell(self) -> None:
+        """Tell of all that has been answered in one read."""
+        if self._told:
+            told, self._told = self._told, defaultdict(list)
+            for on_answers, answers in told.items():
+                on_answers(answers)
 
     def _answered(self, link: Link, event: Answered) -> None:
         said = dialect.answer(event.response, self._statuses, self._ids)
@@ -315,14 +353,13 @@ class SmppChannel:
         self._settle(link, sequence, Unknown("connection lost" if lost else "no answer in time"))
 
     def _settle(self, link: Link, sequence: int, said: Answer) -> None:
-        one: Underway = link.waiting.pop(sequence)
+        handover, on_answers, _ = link.settle(sequence)
         self._counts[counted := word(said)] += 1
         if counted == "throttled":
             metrics.THROTTLED.labels(self.name).inc()
-        if not one.answer.done():
-            one.answer.set_result(said)
-        elif not isinstance(said, Unknown):  # who waited was cancelled; that is `Unknown` to them
-            self._answered_late(one.handover, said)
+        if handover.part + 1 == handover.parts and not isinstance(said, Later):
+            self._link_of.pop(handover.message_id, None)
+        self._told[on_answers].append((handover, said))
 
     def _answered_late(self, handover: Handover, said: Answer) -> None:
         if self._on_late:

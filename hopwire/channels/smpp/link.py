@@ -10,12 +10,13 @@ import random
 import socket
 import ssl
 from collections.abc import Callable
-from typing import cast
+from typing import NamedTuple, cast
 
+from hopwire.channels import OnAnswers
 from hopwire.channels.smpp.dialect import bind
 from hopwire.channels.smpp.tracing import Tracing
 from hopwire.config import SmppConnector
-from hopwire.model import Answer, Handover
+from hopwire.model import Handover
 from hopwire.smpp.pdu import Bind, SubmitSm
 from hopwire.smpp.session import Event, Session, State
 
@@ -34,15 +35,12 @@ def backoff_s(failures: int, jitter: float) -> float:
     return min(longest, shortest * 2.0 ** min(failures, 20)) * (1 - jitter / 2)
 
 
-class Underway:
+class Underway(NamedTuple):
     """A submit that has not been answered."""
 
-    __slots__ = ("answer", "handover", "left_at")
-
-    def __init__(self, answer: "asyncio.Future[Answer]", handover: Handover, left_at: float) -> None:
-        self.answer = answer
-        self.handover = handover
-        self.left_at = left_at  # on the loop's clock
+    handover: Handover
+    on_answers: OnAnswers
+    left_at: float  # on the loop's clock
 
 
 Take = Callable[["Link", list[Event]], None]
@@ -59,6 +57,7 @@ class Link(asyncio.Protocol):
     ) -> None:
         self.waiting: dict[int, Underway] = {}  # by sequence
         self.late: dict[int, Handover] = {}  # answered `Unknown`, the true answer may still come
+        self._answer = asyncio.Event()  # something that waited has been answered
         self.hold_s = 0.0  # how long not to connect again, at the least
         self.bound_at = math.inf  # on the loop's clock
         self.of_use = False  # the SMSC has taken or brought something over it
@@ -140,13 +139,21 @@ class Link(asyncio.Protocol):
 
     # ---- what its owner does
 
-    def submit(self, pdu: SubmitSm, handover: Handover) -> "asyncio.Future[Answer]":
-        now = self._loop.time()
+    def submit(self, pdu: SubmitSm, handover: Handover, on_answers: OnAnswers, now: float) -> None:
+        """Submit it, at this time of the loop's clock. Raises ValueError when it cannot be encoded."""
         sequence = self.session.submit(pdu, now)
-        future: asyncio.Future[Answer] = self._loop.create_future()
-        self.waiting[sequence] = Underway(future, handover, now)
+        self.waiting[sequence] = Underway(handover, on_answers, now)
         self.flush_soon()
-        return future
+
+    def settle(self, sequence: int) -> Underway:
+        """There is an answer to this submit; gives what it is about."""
+        self._answer.set()
+        return self.waiting.pop(sequence)
+
+    async def next_answer(self) -> None:
+        """Return when one more submit has been answered."""
+        self._answer.clear()
+        await self._answer.wait()
 
     def unbind(self) -> None:
         """Submit nothing more, and say goodbye when all has been answered."""
