@@ -317,6 +317,17 @@ def ask(tx: Tx, text: str) -> Outcome:
     return tx.ask(text)
 
 
+@pytest.mark.parametrize("name", ["save_delivery", "move_funds", "match_receipt", "rewrite_event"])
+async def test_an_update_of_many_rows_reads_no_others(served: Store, name: str) -> None:
+    def plan(tx: Tx) -> str:
+        assert isinstance(tx, PostgresTx)
+        update = tx._plural(name) or ""
+        rows = tx.ask(f"EXPLAIN {update}", [[1, 2]] * (update.count("::") - 1)).rows
+        return "\n".join(row[0] for row in rows)
+
+    assert re.search(r"Index Cond: \(.*\bid = ", await served.engine.write(plan))
+
+
 async def test_a_deadlock_is_tried_again(served: Store, postgres_url: str) -> None:
     directory = Directory(served.engine)
     await open_account(directory, login="other")

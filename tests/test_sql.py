@@ -61,7 +61,8 @@ def test_a_plain_insert_and_an_update_by_id_are_done_for_many_rows_at_once() -> 
     )
     assert sql.plural(queries["move_funds"].positional, ["int8", "int8", "int8"]) == (
         "UPDATE accounts SET balance = balance - v.p1, reserved = reserved - v.p2"
-        " FROM unnest($1::int8[], $2::int8[], $3::int8[]) AS v (p1, p2, p3) WHERE id = v.p3"
+        " FROM unnest($1::int8[], $2::int8[], $3::int8[]) AS v (p1, p2, p3)"
+        " WHERE id = v.p3 AND id = ANY($3::int8[])"
     )
     for name in ("create_account", "put_sender", "put_tariff", "reseal_totp", "drop_hold"):
         statement = queries[name]

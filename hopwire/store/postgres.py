@@ -44,7 +44,7 @@ PATIENCE: dict[str, Any] = {  # seconds until a server that swallows packets cou
     "tcp_user_timeout": 15_000,  # milliseconds
 }
 SETTINGS = (
-    "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_mergejoin = off; SET jit = off;"
+    "SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off;"
     " SET synchronous_commit = on;"  # an id is a promise, whatever the server's default
     " SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '30s'"  # not for ever
 )

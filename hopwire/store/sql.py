@@ -109,7 +109,8 @@ def _statement(body: str, dialect: Dialect) -> Statement:
 def plural(text: str, types: Sequence[str]) -> str | None:
     """The statement for many rows, each of its parameters an array of that type; None where there is none.
 
-    There is one for a plain INSERT, and for an UPDATE by the id, which must not name an id twice.
+    There is one for a plain INSERT, and for an UPDATE by the id, which must not name an id twice. The ids are
+    there once more as a list, so that whatever the plan is, these rows are read by the index, and no others.
     """
     arrays = ", ".join(f"${n}::{one}[]" for n, one in enumerate(types, 1))
     if insert := _PLAIN_INSERT.match(text):
@@ -117,7 +118,8 @@ def plural(text: str, types: Sequence[str]) -> str | None:
     if update := _UPDATE_BY_ID.match(text):
         names = ", ".join(f"p{n}" for n in range(1, len(types) + 1))
         changes = _NUMBERED.sub(r"v.p\1", update[1])
-        return f"{changes} FROM unnest({arrays}) AS v ({names}) WHERE id = v.p{len(types)}"
+        n, ids = len(types), f"${len(types)}::{types[-1]}[]"
+        return f"{changes} FROM unnest({arrays}) AS v ({names}) WHERE id = v.p{n} AND id = ANY({ids})"
     return None
 
 
