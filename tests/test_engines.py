@@ -62,6 +62,23 @@ async def test_a_transaction_that_fails_leaves_nothing_and_wakes_nobody(
     assert not woken.is_set()
 
 
+async def test_what_is_to_follow_a_commit_follows_it_alone(store: Store) -> None:
+    followed: list[str] = []
+
+    def work(tx: Tx) -> None:
+        tx.run("probe")
+        tx.after.append(lambda: followed.append("kept"))
+
+    def undone(tx: Tx) -> None:
+        tx.after.append(lambda: followed.append("undone"))
+        raise LookupError
+
+    await store.engine.write(work)
+    with pytest.raises(LookupError):
+        await store.engine.write(undone)
+    assert followed == ["kept"]
+
+
 ODD = ["", "NULL", "a,b", "{}", '"', "\\", '\\"{","}', "line\nline", "Ї", " \t "]
 
 

@@ -192,7 +192,7 @@ class PostgresEngine:
             connecting = psycopg.AsyncConnection.connect(self._url, autocommit=True, **PATIENCE)
             connection = await connecting
             await connection.execute(SETTINGS)
-        except psycopg.Error as exc:
+        except (psycopg.OperationalError, psycopg.InterfaceError) as exc:
             raise Unavailable from exc
         return Pipeline(connection)
 
