@@ -1,9 +1,9 @@
 """The two engines: what is on disk, what is undone, and how a database that cannot be used comes back."""
 
 import asyncio
+import contextlib
 import re
 import sqlite3
-import threading
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,15 @@ from hopwire.store.directory import Directory
 from hopwire.store.engine import Tx
 from hopwire.store.ledger import Ledger
 from hopwire.store.migrate import open_engine, open_store
-from hopwire.store.postgres import PostgresEngine
+from hopwire.store.pipeline import Outcome
+from hopwire.store.postgres import PostgresEngine, PostgresTx
 from hopwire.store.sqlite import SqliteEngine
 
 TERMINATE = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
+AT_THE_GATE = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 LISTENERS = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
 
 
@@ -58,6 +60,42 @@ async def test_a_transaction_that_fails_leaves_nothing_and_wakes_nobody(
     await Ledger(directory.engine).top_up(account.id, 1, "", NOW)
     assert [one.balance for one in await directory.accounts()] == [1_000_001]
     assert not woken.is_set()
+
+
+async def test_what_is_to_follow_a_commit_follows_it_alone(store: Store) -> None:
+    followed: list[str] = []
+
+    def work(tx: Tx) -> None:
+        tx.run("probe")
+        tx.after.append(lambda: followed.append("kept"))
+
+    def undone(tx: Tx) -> None:
+        tx.after.append(lambda: followed.append("undone"))
+        raise LookupError
+
+    await store.engine.write(work)
+    with pytest.raises(LookupError):
+        await store.engine.write(undone)
+    assert followed == ["kept"]
+
+
+ODD = ["", "NULL", "a,b", "{}", '"', "\\", '\\"{","}', "line\nline", "Ї", " \t "]
+
+
+@pytest.mark.parametrize("n", [1, len(ODD)])
+async def test_many_rows_are_kept_as_they_are(store: Store, n: int) -> None:
+    rows = [(NOW, "smsc", "1", "2", text, i if i % 2 else None) for i, text in enumerate(ODD[-n:])]
+
+    def work(tx: Tx) -> list[Any]:
+        tx.many("create_incoming", rows)
+        return [row[1:] for row in tx.all("latest_incoming", n=n)]
+
+    assert list(reversed(await store.engine.write(work))) == rows
+
+
+async def test_an_account_that_is_moved_twice_is_moved_by_both(store: Store, account: Account) -> None:
+    await store.engine.write(lambda tx: tx.many("move_funds", [(1, 0, account.id), (2, 0, account.id)]))
+    assert [one.balance for one in await Directory(store.engine).accounts()] == [account.balance - 3]
 
 
 INDEXED: list[tuple[str, dict[str, Any]]] = [
@@ -161,8 +199,9 @@ def sqlite_plan(tx: Any, name: str, params: dict[str, Any]) -> str:
 
 
 def postgres_plan(tx: Any, name: str, params: dict[str, Any]) -> str:
-    rows = tx._cursor.execute(f"EXPLAIN {tx._statements[name].named}", params)
-    return "\n".join(row[0] for row in rows)
+    statement = tx._statements[name]
+    outcome = tx.ask(f"EXPLAIN {statement.named}", [params[one] for one in statement.parameters])
+    return "\n".join(row[0] for row in outcome.rows)
 
 
 @pytest.mark.parametrize(("name", "params"), INDEXED, ids=[name for name, _ in INDEXED])
@@ -290,10 +329,25 @@ async def test_a_server_that_is_not_there_is_unavailable() -> None:
     await engine.close()
 
 
-async def test_a_deadlock_is_tried_again(served: Store) -> None:
+def ask(tx: Tx, text: str) -> Outcome:
+    assert isinstance(tx, PostgresTx)
+    return tx.ask(text)
+
+
+@pytest.mark.parametrize("name", ["save_delivery", "move_funds", "match_receipt", "rewrite_event"])
+async def test_an_update_of_many_rows_reads_no_others(served: Store, name: str) -> None:
+    def plan(tx: Tx) -> str:
+        assert isinstance(tx, PostgresTx)
+        update = tx._plural(name) or ""
+        rows = tx.ask(f"EXPLAIN {update}", [[1, 2]] * (update.count("::") - 1)).rows
+        return "\n".join(row[0] for row in rows)
+
+    assert re.search(r"Index Cond: \(.*\bid = ", await served.engine.write(plan))
+
+
+async def test_a_deadlock_is_tried_again(served: Store, postgres_url: str) -> None:
     directory = Directory(served.engine)
     await open_account(directory, login="other")
-    both_hold_one = threading.Barrier(2)
 
     def cross(first: int, second: int) -> Any:
         tried: list[Tx] = []
@@ -301,16 +355,81 @@ async def test_a_deadlock_is_tried_again(served: Store) -> None:
         def work(tx: Tx) -> int:
             tried.append(tx)
             tx.run("add_to_balance", id=first, amount=1)
-            if len(tried) == 1:
-                both_hold_one.wait(timeout=30)
+            ask(tx, "SELECT pg_advisory_xact_lock_shared(1)")
             tx.run("add_to_balance", id=second, amount=1)
             return len(tried)
 
         return served.engine.write(work)
 
-    winner, loser = sorted(await asyncio.gather(cross(1, 2), cross(2, 1)))
+    with psycopg.connect(postgres_url) as gate:
+        gate.execute("SELECT pg_advisory_xact_lock(1)")
+        crossing = asyncio.gather(cross(1, 2), cross(2, 1))
+        while len(run_sql(postgres_url, AT_THE_GATE)) < 2:  # noqa: ASYNC110 - nobody tells us
+            await asyncio.sleep(0.02)
+    winner, loser = sorted(await crossing)
     assert (winner, loser > 1) == (1, True)
     assert [account.balance for account in await directory.accounts()] == [1_000_002, 2]
+
+
+@pytest.mark.parametrize("n", [1, 2])
+async def test_what_fails_behind_the_last_look_undoes_all_and_is_told(served: Store, n: int) -> None:
+    row = (NOW, 1, "charge", 5, 1, 0)  # one of each kind for a step of a message
+
+    def work(tx: Tx) -> None:
+        tx.run("add_to_balance", id=1, amount=5)
+        tx.many("create_ledger_entry", [(NOW, 1, "topup", 5, None, None)])
+        tx.many("create_ledger_entry", [row] * n)
+        tx.many("create_ledger_entry", [row])
+
+    for _ in range(2):  # and the connection goes on
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            await served.engine.write(work)
+    assert (await customer(served)).balance == 1_000_000
+    assert not any((await Directory(served.engine).fsck()).values())
+    assert isinstance(served.engine, PostgresEngine)
+    assert len(served.engine._idle) == 1
+
+
+async def test_a_text_that_cannot_be_kept_whole_is_not_kept(served: Store) -> None:
+    with pytest.raises(psycopg.DataError):
+        await served.engine.write(lambda tx: tx.run("set_schema_version", value="5\x00"))
+    with pytest.raises(psycopg.DataError):
+        await served.engine.write(lambda tx: tx.all("stopped_among", numbers=["1\x002"]))
+
+
+async def test_an_error_that_a_transaction_has_hidden_is_told_at_its_commit(served: Store) -> None:
+    def work(tx: Tx) -> None:
+        tx.run("add_to_balance", id=1, amount=5)
+        with contextlib.suppress(psycopg.Error):
+            ask(tx, "SELECT 1/0")
+
+    with pytest.raises(psycopg.errors.InFailedSqlTransaction):
+        await served.engine.write(work)
+    assert (await customer(served)).balance == 1_000_000
+
+
+async def test_a_commit_that_nobody_has_answered_is_not_tried_again(served: Store, postgres_url: str) -> None:
+    run_sql(postgres_url, TERMINATE)
+    with pytest.raises(Unavailable):
+        await served.engine.write(lambda tx: tx.many("move_funds", [(5, 0, 1)]))
+    assert (await customer(served)).balance == 1_000_000
+
+
+async def test_a_caller_who_goes_away_leaves_nothing_half_done(served: Store) -> None:
+    here = asyncio.Event()
+
+    def work(tx: Tx) -> None:
+        here.set()
+        tx.run("add_to_balance", id=1, amount=5)
+        tx.run("add_to_balance", id=1, amount=5)
+
+    caller = asyncio.ensure_future(served.engine.write(work))
+    await here.wait()
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    await served.engine.close()
+    assert (await customer(served)).balance == 1_000_010
 
 
 async def listening(url: str) -> None:
@@ -359,8 +478,7 @@ async def test_a_commit_is_on_disk_whatever_the_server_s_default_is(postgres_url
     assert isinstance(store.engine, PostgresEngine)
 
     def setting(tx: Tx) -> str:
-        assert isinstance(tx, postgres.PostgresTx)
-        return str(tx._cursor.execute("SHOW synchronous_commit").fetchone()[0])  # type: ignore[index]
+        return str(ask(tx, "SHOW synchronous_commit").rows[0][0])
 
     assert await store.engine.read(setting) == "on"
     await store.close()

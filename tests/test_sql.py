@@ -33,13 +33,20 @@ def test_a_parameter_is_written_by_name_for_one_call_and_by_place_for_many() -> 
     two = sql.queries(sql.POSTGRES)["move_funds"]
     assert one.named.endswith("balance = balance - :charged, reserved = reserved - :settled WHERE id = :id")
     assert one.positional.endswith("balance = balance - ?, reserved = reserved - ? WHERE id = ?")
-    assert two.named.endswith("WHERE id = %(id)s")
-    assert two.positional.endswith("WHERE id = %s")
+    assert two.named.endswith("balance = balance - $1, reserved = reserved - $2 WHERE id = $3")
+    assert two.positional == two.named
+    assert two.parameters == ("charged", "settled", "id")
+
+
+def test_a_parameter_that_is_named_twice_has_one_number() -> None:
+    claim = sql.queries(sql.POSTGRES)["claim"]
+    assert claim.parameters == ("connector", "now", "worker", "n")
+    assert "due_at <= $2 AND (worker IN ('', $3) OR status_at <= $2 - 30000)" in claim.named
 
 
 def test_lists_and_locks_are_what_the_engine_has() -> None:
     assert sql.queries(sql.POSTGRES)["load_deliveries"].named.endswith(
-        "WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE"
+        "WHERE id = ANY($1) ORDER BY id FOR UPDATE"
     )
     assert sql.queries(sql.SQLITE)["load_deliveries"].named.endswith(
         "WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id "
@@ -54,10 +61,17 @@ def test_a_statement_for_sqlite_alone_is_in_no_other_script() -> None:
     assert sql.script(name, sql.POSTGRES) == []
 
 
-def test_only_a_plain_insert_can_be_copied() -> None:
+def test_a_plain_insert_and_an_update_by_id_are_done_for_many_rows_at_once() -> None:
     queries = sql.queries(sql.POSTGRES)
-    assert queries["create_handle"].copy == (
-        "COPY handles (provider_id, connector, message_id, step, part) FROM STDIN"
+    assert sql.plural(queries["create_handle"].positional, ["text", "text", "int8", "int2", "int2"]) == (
+        "INSERT INTO handles (provider_id, connector, message_id, step, part)"
+        " SELECT * FROM unnest($1::text[], $2::text[], $3::int8[], $4::int2[], $5::int2[])"
     )
-    for name in ("add_to_balance", "create_account", "put_sender", "put_tariff", "take_ids"):
-        assert queries[name].copy is None
+    assert sql.plural(queries["move_funds"].positional, ["int8", "int8", "int8"]) == (
+        "UPDATE accounts SET balance = balance - v.p1, reserved = reserved - v.p2"
+        " FROM unnest($1::int8[], $2::int8[], $3::int8[]) AS v (p1, p2, p3)"
+        " WHERE id = v.p3 AND id = ANY($3::int8[])"
+    )
+    for name in ("create_account", "put_sender", "put_tariff", "reseal_totp", "drop_hold"):
+        statement = queries[name]
+        assert sql.plural(statement.positional, ["text"] * len(statement.parameters)) is None

@@ -1,30 +1,41 @@
-"""PostgreSQL: transactions in a few threads, each with a connection of its own; NOTIFY wakes the workers.
+"""PostgreSQL: transactions on the loop, each over one of a few connections; NOTIFY wakes the workers.
+
+A transaction is a plain function that has to wait midway: it runs in a greenlet, which is left while the
+server works. What it does not look at leaves with what it does, see pipeline.py.
 
 Every statement has an index made for it. Without this said, a table that has grown since it was last analyzed
 is read from end to end: a plan is chosen by statistics, and those of a new installation are a guess.
 
-A transaction that met a deadlock or a serialization failure runs again, and so does one whose connection had
-died before it began. One whose connection broke at the commit has an unknown outcome: it is reported as
-unavailable, and nobody is told that it was done.
+A transaction that met a deadlock or a serialization failure runs again, and so does one that finds out that
+its connection had died before. One whose connection broke at the commit has an unknown outcome: it is told as
+unavailable, and nobody hears that it was done.
 """
 
 import asyncio
 import contextlib
-import threading
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import psycopg
-from psycopg.errors import DeadlockDetected, ReadOnlySqlTransaction, SerializationFailure
+from greenlet import getcurrent, greenlet
+from psycopg.abc import PQGen
+from psycopg.errors import (
+    DeadlockDetected,
+    InFailedSqlTransaction,
+    ReadOnlySqlTransaction,
+    SerializationFailure,
+)
+from psycopg.waiting import wait_async
 
 from hopwire.errors import Unavailable
 from hopwire.store import sql
 from hopwire.store.engine import Row, T
+from hopwire.store.pipeline import Outcome, Pipeline
 
 CHANNEL = "hopwire_due"
 CONNECTIONS = 4
 TRIES = 10
+PAUSE_S = 5  # psycopg wants to look up from time to time
 PATIENCE: dict[str, Any] = {  # seconds until a server that swallows packets counts as gone
     "connect_timeout": 5,
     "keepalives_idle": 10,
@@ -32,7 +43,6 @@ PATIENCE: dict[str, Any] = {  # seconds until a server that swallows packets cou
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,  # milliseconds
 }
-COPY_FROM_ROWS = 8  # below that, INSERTs in a pipeline cost less than a COPY
 SETTINGS = (
     "SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off;"
     " SET synchronous_commit = on;"  # an id is a promise, whatever the server's default
@@ -40,40 +50,92 @@ SETTINGS = (
 )
 
 
+Plurals = dict[str, str | None]  # of statements by name: for many rows; None: each row is one statement
+
+
 class PostgresTx:
     remembered = None  # there are other processes
 
-    def __init__(self, connection: psycopg.Connection[Row], statements: dict[str, sql.Statement]) -> None:
-        self._cursor = connection.cursor()
+    def __init__(self, pipeline: Pipeline, statements: Mapping[str, sql.Statement], plurals: Plurals) -> None:
+        self._pipeline = pipeline
         self._statements = statements
+        self._plurals = plurals
         self.after: list[Callable[[], None]] = []
+        self.answered = False  # the server has, since this began
+        self.committing = False
 
     def all(self, name: str, /, **params: Any) -> list[Row]:
-        return self._cursor.execute(_sql(self._statements[name].named), params).fetchall()
+        return self._ask(name, params).rows
 
     def run(self, name: str, /, **params: Any) -> int:
-        return self._cursor.execute(_sql(self._statements[name].named), params).rowcount
+        return self._ask(name, params).changed
 
     def many(self, name: str, rows: Sequence[Row]) -> None:
-        statement = self._statements[name]
-        if statement.copy and len(rows) >= COPY_FROM_ROWS:
-            with self._cursor.copy(_sql(statement.copy)) as copy:
-                for row in rows:
-                    copy.write_row(row)
-        elif rows:
-            self._cursor.executemany(_sql(statement.positional), rows)
+        plural = self._plural(name) if len(rows) > 1 else None
+        if plural and (plural.startswith("INSERT") or len({row[-1] for row in rows}) == len(rows)):  # the ids
+            self._pipeline.send(plural, [list(column) for column in zip(*rows, strict=True)])
+        else:
+            for row in rows:
+                self._pipeline.send(self._statements[name].positional, row)
 
     def script(self, statements: Iterable[str]) -> None:
         for statement in statements:
-            self._cursor.execute(_sql(statement))
+            self.ask(statement)
 
     def wake(self) -> None:
-        self._cursor.execute(_sql(f"NOTIFY {CHANNEL}"))
+        self._pipeline.send(f"NOTIFY {CHANNEL}")
+
+    def ask(self, text: str, params: Sequence[Any] = ()) -> Outcome:
+        """What comes of a statement that has no name."""
+        self._pipeline.send(text, params)
+        return self._wait(self._pipeline.outcome())
+
+    def whole(self, work: Callable[["PostgresTx"], T]) -> T:
+        """Run `work` and commit; when anything fails, undo all of it."""
+        self._pipeline.send("BEGIN")
+        try:
+            result = work(self)
+            self.committing = True
+            if self.ask("COMMIT").done != b"COMMIT":
+                raise InFailedSqlTransaction
+        except Exception:
+            with contextlib.suppress(psycopg.Error):
+                self._wait(self._pipeline.rollback())
+            raise
+        return result
+
+    def _ask(self, name: str, params: dict[str, Any]) -> Outcome:
+        statement = self._statements[name]
+        return self.ask(statement.named, [params[one] for one in statement.parameters])
+
+    def _plural(self, name: str) -> str | None:
+        if name not in self._plurals:
+            text = self._statements[name].positional
+            self._plurals[name] = sql.plural(text, self._wait(self._pipeline.types(text)))
+        return self._plurals[name]
+
+    def _wait(self, exchange: PQGen[T]) -> T:
+        """Leave the greenlet until this has taken place."""
+        parent = getcurrent().parent
+        assert parent is not None
+        result: T = parent.switch(exchange)
+        self.answered = True
+        return result
 
 
-def _sql(text: str) -> Any:
-    """Our statements come from our own files; nothing of a request is ever part of one."""
-    return text
+async def _drive(work: Callable[[], T], socket: int) -> T:
+    """Run `work` in a greenlet, and wait on the loop for what it waits for."""
+    running = greenlet(work)
+    asked = running.switch()
+    while not running.dead:
+        try:
+            answer = await wait_async(asked, socket, PAUSE_S)
+        except psycopg.Error as exc:
+            asked = running.throw(exc)
+        else:
+            asked = running.switch(answer)
+    result: T = asked
+    return result
 
 
 class PostgresEngine:
@@ -83,64 +145,75 @@ class PostgresEngine:
         """Take the address of the database; the connections are made when they are needed."""
         self._url = url
         self._statements = sql.queries(sql.POSTGRES)
-        self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="postgres")
-        self._local = threading.local()
-        self._open: list[psycopg.Connection[Row]] = []
+        self._plurals: Plurals = {}
+        self._places = asyncio.Semaphore(CONNECTIONS)
+        self._idle: list[Pipeline] = []
+        self._running: set[asyncio.Task[Any]] = set()
 
     async def write(self, work: Callable[[PostgresTx], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._transact, work)
+        return await self._do(lambda tx: tx.whole(work))
 
     async def read(self, work: Callable[[PostgresTx], T]) -> T:
-        return await self.write(work)
+        return await self._do(work)
 
-    def _transact(self, work: Callable[[PostgresTx], T]) -> T:
-        for attempt in range(TRIES):
-            begun = False
-            try:
-                connection = self._connection()
-                with connection.transaction():
-                    begun = True
-                    return work(PostgresTx(connection, self._statements))
-            except (DeadlockDetected, SerializationFailure) as exc:
-                if attempt == TRIES - 1:
-                    raise Unavailable from exc
-            except (psycopg.OperationalError, psycopg.InterfaceError, ReadOnlySqlTransaction) as exc:
-                idle_died = self._drop() and not begun
-                if not idle_died or attempt == TRIES - 1:
-                    raise Unavailable from exc
-        raise AssertionError("unreachable")
+    async def _do(self, work: Callable[[PostgresTx], T]) -> T:
+        """Have it done in a task of its own: a caller who goes away does not leave it half done."""
+        task = asyncio.ensure_future(self._persist(work))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
 
-    def _connection(self) -> psycopg.Connection[Row]:
-        connection: psycopg.Connection[Row] | None = getattr(self._local, "connection", None)
-        if connection is None or connection.closed:
-            connection = psycopg.connect(self._url, autocommit=True, **PATIENCE)
-            connection.prepare_threshold = 2
-            self._local.connection = connection
-            self._open.append(connection)
-            connection.execute(SETTINGS)
-        return connection
+    async def _persist(self, work: Callable[[PostgresTx], T]) -> T:
+        async with self._places:
+            for _ in range(TRIES):
+                pipeline = await self._take()
+                tx = PostgresTx(pipeline, self._statements, self._plurals)
+                try:
+                    result = await _drive(lambda tx=tx: work(tx), pipeline.socket)  # type: ignore[misc]
+                except (DeadlockDetected, SerializationFailure) as exc:
+                    failure: psycopg.Error = exc
+                except (psycopg.OperationalError, psycopg.InterfaceError, ReadOnlySqlTransaction) as exc:
+                    await pipeline.close()
+                    if tx.answered or tx.committing:
+                        raise Unavailable from exc
+                    failure = exc  # the connection had died while it lay idle
+                else:
+                    for after in tx.after:
+                        after()
+                    return result
+                finally:
+                    await self._give_back(pipeline)
+            raise Unavailable from failure
 
-    def _drop(self) -> bool:
-        """Give up this thread's connection; whether there was one."""
-        connection: psycopg.Connection[Row] | None = getattr(self._local, "connection", None)
-        if connection is not None:
-            self._local.connection = None
-            self._open.remove(connection)
-            with contextlib.suppress(psycopg.Error):
-                connection.close()
-        return connection is not None
+    async def _take(self) -> Pipeline:
+        if self._idle:
+            return self._idle.pop()
+        try:
+            connecting = psycopg.AsyncConnection.connect(self._url, autocommit=True, **PATIENCE)
+            connection = await connecting
+            await connection.execute(SETTINGS)
+        except (psycopg.OperationalError, psycopg.InterfaceError) as exc:
+            raise Unavailable from exc
+        return Pipeline(connection)
+
+    async def _give_back(self, pipeline: Pipeline) -> None:
+        if pipeline.usable:
+            self._idle.append(pipeline)
+        else:
+            await pipeline.close()
 
     async def listen(self, on_wake: Callable[[], None]) -> None:
         while True:
             with contextlib.suppress(psycopg.Error):
                 connecting = psycopg.AsyncConnection.connect(self._url, autocommit=True, **PATIENCE)
                 async with await connecting as connection:
-                    await connection.execute(_sql(f"LISTEN {CHANNEL}"))
+                    await connection.execute(f"LISTEN {CHANNEL}")
                     async for _ in connection.notifies():
                         on_wake()
             await asyncio.sleep(1)  # the server went away; the workers poll meanwhile
 
     async def close(self) -> None:
-        self._threads.shutdown(wait=True)
-        for connection in self._open:
-            connection.close()
+        if self._running:
+            await asyncio.wait(self._running)
+        for pipeline in self._idle:
+            await pipeline.close()
