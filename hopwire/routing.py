@@ -213,12 +213,12 @@ class _Asked(NamedTuple):
     at: int
     names: Names
 
-    def candidates(self, channel: str, type: str) -> Sequence[Carrier]:
-        digits = self.request.recipient
-        found = road(self.tables, channel, digits, self.request.country)
-        if found is None:
-            return ()
-        return candidates(self.tables, found, type, digits, self.at, self.names(channel))
+    def road(self, channel: str) -> Road | None:
+        return road(self.tables, channel, self.request.recipient, self.request.country)
+
+    def candidates(self, by: Road, type: str) -> Sequence[Carrier]:
+        allowed = self.names(by.route.channel)
+        return candidates(self.tables, by, type, self.request.recipient, self.at, allowed)
 
     def cost(self, by: Carrier, channel: str, type: str) -> int:
         """What a part costs us; 0 where that is not known."""
@@ -227,12 +227,13 @@ class _Asked(NamedTuple):
 
 def _viber_step(asked: _Asked) -> Step | None:
     request = asked.request
-    if request.viber is None:
+    by = asked.road("viber") if request.viber else None
+    if by is None:
         return None
     template = _template(request, asked.tables)
     type = viber_type(template)
     charge = viber_charge(asked.tables, asked.account, template, request.recipient)
-    found = asked.candidates("viber", type) if charge else ()
+    found = asked.candidates(by, type) if charge else ()
     if charge is None or not found:
         return None
     first = found[0]
@@ -275,11 +276,12 @@ def _shape(content: SmsContent, by: Carrier, account: Account) -> _Shape:
 
 def _sms_step(asked: _Asked) -> Step | None:
     request, account = asked.request, asked.account
-    if request.sms is None:
+    by = asked.road("sms") if request.sms else None
+    if request.sms is None or by is None:
         return None
     type = sms_type(account)
     charge = asked.tables.prices.charge(account, "sms", type, request.recipient)
-    found = asked.candidates("sms", type) if charge else ()
+    found = asked.candidates(by, type) if charge else ()
     if charge is None or not found:
         return None
     first = found[0]

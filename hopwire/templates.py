@@ -105,6 +105,8 @@ class Templates:
     def match(self, sender: str, text: str) -> Template | None:
         """The template of the sender that the text is an instance of, with what stands for its variables."""
         index = self._by_sender.get(sender) or self._by_sender[ANY_SENDER]
+        if not index.lengths:
+            return None
         text = _trimmed(text)
         found = [one for n in index.lengths if n <= len(text) for one in index.by_prefix.get(text[:n], ())]
         if not found:

@@ -242,7 +242,7 @@ def _as_error(exc: BaseException) -> ApiError:
 def _reply(dialect: Dialect, answer: Answer) -> bytes:
     if dialect == "encoded":
         return php.encode64(php.serialize({**answer, "errors": []}))
-    return "".join(f"{name}:{value}\n" for name, value in answer.items()).encode()
+    return "".join([f"{name}:{value}\n" for name, value in answer.items()]).encode()
 
 
 def _refusal(dialect: Dialect, error: ApiError) -> bytes:

@@ -8,6 +8,7 @@ Rule 3: what the message cannot use is not checked: Viber's parameters without V
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Literal, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
@@ -126,7 +127,7 @@ def send_request(call: Call, account: Account, now_ms: int, max_parts: int, coun
     fields = call.fields
     wants_viber, wants_redirect = _flag(fields, b"viber"), _flag(fields, b"viber_sms")
     with_sms = not wants_viber or bool(wants_redirect)
-    sender = _sms_sender(fields) if with_sms else ""
+    sender = _sms_sender(_stripped(fields, b"from")) if with_sms else ""
     number = recipient(call, account)
 
     def fits(content: SmsContent) -> None:
@@ -220,8 +221,8 @@ def _credentials(fields: Fields) -> Key | LoginPassword | None:
 # ---- the SMS
 
 
-def _sms_sender(fields: Fields) -> str:
-    sender = (forms.text(fields, b"from") or "").strip(" ")  # the plus of a number may arrive as a space
+@lru_cache(maxsize=1024)  # a client has few names, and each message has one of them
+def _sms_sender(sender: str) -> str:
     if not _SENDER.fullmatch(sender):
         raise errors.BadSender
     return sender.removeprefix("+")
@@ -298,8 +299,11 @@ def _viber_sender(fields: Fields) -> str:
 
 def _viber_lifetime(fields: Fields) -> int:
     typed = forms.text(fields, b"viber_lifetime")
-    if typed is None:
-        return 86_400
+    return 86_400 if typed is None else _lifetime(typed)
+
+
+@lru_cache(maxsize=1024)
+def _lifetime(typed: str) -> int:
     lifetime_s = int(typed) if _LIFETIME.fullmatch(typed) else 0
     if not 60 <= lifetime_s <= 86_400:
         raise errors.BadViberLifetime
@@ -350,6 +354,11 @@ def _viber_caption(fields: Fields) -> str:
 
 
 # ---- values
+
+
+def _stripped(fields: Fields, name: bytes) -> str:
+    """One value without spaces at its ends: the plus of a number may arrive as one."""
+    return (forms.text(fields, name) or "").strip(" ")
 
 
 def _flag(fields: Fields, name: bytes) -> bool | None:

@@ -28,7 +28,6 @@ _UNQUOTED = re.compile(rb"[^\x21-\x7e]|#")  # a fragment is no part of a request
 _LINE = re.compile(rb"([A-Z]+) (.*) (HTTP/1\.[01])\Z")
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)  # Java asks for HTTP/2; the parser would stop
-_ENDS = b"\n\r\n", b"\n\n"  # a head that ends without CR is the parser's to refuse, not ours to wait for
 
 
 def quoted_line(data: bytes) -> bytes:
@@ -46,8 +45,10 @@ def quoted_line(data: bytes) -> bytes:
 
 def _end(head: bytes, known: int) -> int:
     """Where a head ends, looked for behind what is known to be no end; 0: it is not whole yet."""
-    ends = [at + len(sign) for sign in _ENDS if (at := head.find(sign, known)) >= 0]
-    return min(ends, default=0)
+    crlf, lf = head.find(b"\n\r\n", known), head.find(b"\n\n", known)
+    if lf >= 0 and not 0 <= crlf < lf:
+        return lf + 2  # without CR: the parser's to refuse, not ours to wait for
+    return crlf + 3 if crlf >= 0 else 0
 
 
 def target(url: bytes) -> tuple[bytes, bytes]:
