@@ -4,7 +4,8 @@ A statement is sent with the next one whose outcome is looked at: a transaction 
 it looks at outcomes, and one for its commit. An error is told there; what was sent behind the statement that
 met it, a COMMIT too, has not been done.
 
-psycopg makes the connection, tells when a socket is to be waited for, and reads rows.
+psycopg makes the connection, tells when a socket is to be waited for, and reads rows. Its cursors are passed
+by: through one, a statement with four arrays of 32 values costs this process five times as much.
 """
 
 import contextlib
