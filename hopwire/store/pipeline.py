@@ -4,7 +4,8 @@ A statement is sent with the next one whose outcome is looked at: a transaction 
 it looks at outcomes, and one for its commit. An error is told there; what was sent behind the statement that
 met it, a COMMIT too, has not been done.
 
-psycopg makes the connection, tells when a socket is to be waited for, and reads rows.
+psycopg makes the connection, tells when a socket is to be waited for, and reads rows. Its cursors are passed
+by: through one, a statement with four arrays of 32 values costs this process five times as much.
 """
 
 import contextlib
@@ -44,7 +45,7 @@ class Pipeline:
         self._reader = Transformer(connection)
         self._prepared: dict[str, bytes] = {}  # statement -> its name at the server
         self._new: list[str] = []  # statements of which it is not known yet whether they could be prepared
-        self._names = 0
+        self._names = 0  # how many there have been; one that failed may be there all the same
         self._sent = 0
 
     @property
@@ -110,6 +111,8 @@ class Pipeline:
         for _ in range(sent + 1):  # each has one, and the end of the pipeline
             results += yield from generators.fetch_many(self._wire)
         self._check(results)
+        if len(results) <= sent:
+            raise psycopg.OperationalError("the connection was lost")
         self._new.clear()
         return results[-2]
 
