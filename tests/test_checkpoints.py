@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sqlite3
 import struct
+import sys
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -139,3 +140,14 @@ async def test_when_the_thread_fails_it_is_told_once_and_commits_make_the_checkp
     assert threads() == []
     accepted = await write(store, path, begun_anew(path) + 1)
     assert (await store.backlog(NOW))[0] == accepted
+
+
+async def test_another_process_that_comes_and_goes_leaves_the_log_where_it_is(
+    store: Store, path: Path
+) -> None:
+    """It removes the log if it believes to be the last one; by the lock that every connection holds."""
+    await store.admit([order(await customer(store))])
+    visit = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT 1 FROM deliveries').fetchone()"
+    visitor = await asyncio.create_subprocess_exec(sys.executable, "-c", visit, str(path))
+    assert await visitor.wait() == 0
+    assert {one.name for one in path.parent.iterdir()} == {f"hopwire.db{end}" for end in ("", "-wal", "-shm")}

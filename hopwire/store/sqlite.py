@@ -111,7 +111,7 @@ class SqliteEngine:
     def __init__(self, path: Path) -> None:
         """Open the file, and create it and its folder where there is none."""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _create(path)
             self._connection = _connect(path)
             self._path = path
         except (OSError, sqlite3.Error) as exc:
@@ -223,8 +223,13 @@ def _code(exc: sqlite3.Error) -> int:
     return code & 0xFF
 
 
-def _connect(path: Path, one_thread: bool = True) -> sqlite3.Connection:
+def _create(path: Path) -> None:
+    """Where there is none. Not while it is open: to close a file gives up all locks of the process on it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # texts and numbers are nobody else's to read
+
+
+def _connect(path: Path, one_thread: bool = True) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, timeout=BUSY_S, isolation_level=None, cached_statements=256, check_same_thread=one_thread
     )
