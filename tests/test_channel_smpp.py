@@ -12,7 +12,7 @@ from smpp_ends import LATE, Gateway, Lines, Smsc, handover, missing, receipt
 
 from hopwire import metrics
 from hopwire.channels.smpp import intake
-from hopwire.model import Answer, Fault, Incoming, Later, Never, Outcome, Taken, Unknown
+from hopwire.model import Answer, Fault, Handover, Incoming, Later, Never, Outcome, Taken, Unknown
 from hopwire.smpp.pdu import (
     Bind,
     DeliverSm,
@@ -104,6 +104,20 @@ async def test_submits_of_one_turn_leave_together_and_in_order(smsc: Smsc, gatew
     await asyncio.gather(*(answer_to(gateway.channel, handover(str(n))) for n in range(10)))
     assert smsc.reads == [10]
     assert [(await smsc.hear(SubmitSm)).short_message for _ in range(10)] == [b"%d" % n for n in range(10)]
+
+
+async def test_answers_that_come_together_are_told_together(smsc: Smsc, gateway: Gateway) -> None:
+    smsc.answer = lambda pdu: None
+    handovers = [handover(message_id=n) for n in range(11)]
+    told: list[list[tuple[Handover, Answer]]] = []
+    gateway.channel.submit(handovers, lambda answers: told.append(list(answers)))
+    assert gateway.channel.capacity == 0
+    ((over, refused),) = told.pop()
+    assert (over, type(refused)) == (handovers[10], Later)
+    first = await smsc.hear(SubmitSm)
+    smsc.say(*(SubmitSmResp(sequence=first.sequence + n, message_id=f"{n + 1}") for n in range(10)))
+    await gateway.is_ready()
+    assert told == [[(one, Taken(f"{n + 1}")) for n, one in enumerate(handovers[:10])]]
 
 
 async def test_the_window_is_the_capacity_and_its_end_is_told(smsc: Smsc, gateway: Gateway) -> None:

@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hopwire.model import Fault, Outcome
 from hopwire.smpp.pdu import DeliverSm
@@ -290,3 +291,35 @@ def test_an_incoming_message_is_no_receipt(pdu: DeliverSm) -> None:
 def test_anything_can_be_asked(esm: int, coding: int, text: bytes, tlvs: dict[int, bytes]) -> None:
     said = parse(DeliverSm(esm_class=esm, data_coding=coding, short_message=text, tlvs=tlvs))
     assert said is None or "\0" not in said.provider_id + said.code + said.raw
+
+
+WORDS = st.sampled_from(
+    [
+        "0013",
+        "ab-1",
+        "a.b",
+        "x_y",
+        "DELIVRD",
+        "undeliv",
+        "000",
+        "034",
+        "submit",
+        "DONE",
+        "id",
+        "text",
+        "é",
+        "",
+    ]
+)
+
+
+@given(WORDS, WORDS, WORDS, st.sampled_from([DATES, DATES.upper(), "done date:1", ""]))
+def test_what_is_written_by_the_book_is_read_as_everything_is(
+    provider_id: str, stat: str, err: str, dates: str
+) -> None:
+    """A space ahead of it is against the book."""
+    text = f"id:{provider_id} sub:001 dlvrd:001 {dates} stat:{stat} err:{err} text:id:6 stat:EXPIRED err:7"
+    book, free = parse(receipt(text)), parse(receipt(" " + text))
+    assert book is not None
+    assert free is not None
+    assert replace(book, raw="") == replace(free, raw="")

@@ -24,7 +24,7 @@ from hopwire.model import (
     Taken,
     TraceOrder,
 )
-from hopwire.store import Order, Store
+from hopwire.store import Change, Order, Store
 from hopwire.store.connectors import Connectors
 from hopwire.store.directory import Directory
 from hopwire.store.migrate import open_store
@@ -194,6 +194,28 @@ async def test_what_a_dead_worker_had_in_hand_is_in_doubt_for_the_next(store: St
     async with working(store, operator):
         assert states(parts(store_url)) == [PartState.UNKNOWN]
     assert not operator.handed
+
+
+async def test_an_answer_that_cannot_be_recorded_is_not_the_others_trouble(
+    store: Store, store_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    record = store.record
+
+    async def records_all_but_one(changes: Sequence[Change], now: int) -> Sequence[None]:
+        if any(i == operator.handed[0].message_id for i, _ in changes):
+            raise RuntimeError("a bug")
+        return await record(changes, now)
+
+    monkeypatch.setattr(store, "record", records_all_but_one)
+    operator = Operator(room=3)
+    account = await open_account(Directory(store.engine), 10)
+    async with working(store, operator):
+        for _ in range(3):
+            await accept(store, account, parts=1)
+        await becomes(lambda: len(operator.handed) == 3)
+        operator.answer()
+        await becomes(lambda: sorted(map(states, all_parts(store_url))) == [[SENDING], [TAKEN], [TAKEN]])
+    assert f"record message={operator.handed[0].message_id}" in caplog.text
 
 
 async def test_a_store_that_is_locked_for_a_while_stops_nothing(tmp_path: Path) -> None:

@@ -208,8 +208,6 @@ class HttpChannel:
         self._poll_trouble = ""  # what was wrong with the latest poll, so that a new trouble is told once
         self._asking = asyncio.Semaphore(QUESTIONS)
         self._error, self._error_at = "", 0
-        self._idle = asyncio.Event()
-        self._idle.set()
 
     # ---- how it stands
 
@@ -279,7 +277,6 @@ class HttpChannel:
     def submit(self, handovers: Sequence[Handover], on_answers: OnAnswers) -> None:
         """Ask for each by itself, beginning in this order; they are answered in any."""
         self._under_way += len(handovers)
-        self._idle.clear()
         for handover in handovers:
             task = asyncio.create_task(self._submit_and_tell(handover, on_answers))
             self._submits.add(task)
@@ -292,8 +289,6 @@ class HttpChannel:
             log.exception("submit message=%d step=%d", handover.message_id, handover.step)
         finally:
             self._under_way -= 1
-            if not self._under_way:
-                self._idle.set()
             self._on_ready()
 
     async def _submit(self, handover: Handover) -> Answer:
@@ -381,10 +376,8 @@ class HttpChannel:
         if self._told.get(scope) == code:
             return
         self._told[scope] = code
-        self._alert(
-            f"refused our configuration sender={_shown(scope)} code={code} paused_s={PAUSE_S:g}",
-            code,
-        )
+        what = f"refused our configuration sender={_shown(scope)} code={code} paused_s={PAUSE_S:g}"
+        self._alert(what, code)
 
     def _alert(self, what: str, code: str) -> None:
         self._error, self._error_at = code, time.time_ns() // 1_000_000
@@ -478,7 +471,8 @@ class HttpChannel:
             self._polling.cancel()
             await asyncio.wait([self._polling])
         if session is not None:
-            await self._idle.wait()
+            if self._submits:
+                await asyncio.wait(self._submits)
             await session.close()
         if self._resting is not None:
             self._resting.cancel()

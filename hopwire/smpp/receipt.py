@@ -67,6 +67,12 @@ FIELD = re.compile(
     r"""(?<![a-z0-9_])(id|stat|err)\s*:\s*["']?(?!(?:(?:submit|done)\s)?\w+\s*:)([^\s:,;"']+)(?![^\s,;"'])""",
     re.IGNORECASE,
 )
+# As appendix B writes it, and most do: then the three stand where they must, and nobody need look for them.
+PLAIN = re.compile(
+    r"id:(?!submit |done )([\w.-]+) sub:[0-9]* dlvrd:[0-9]* submit date:[0-9]+ done date:[0-9]+"
+    r" stat:(?!submit |done )([a-z]+) err:([0-9]+) text:",
+    re.IGNORECASE | re.ASCII,
+)
 TEXT = re.compile(r"\btext\s*:", re.IGNORECASE)
 UNMARKED = re.compile(r"\s*id\s*:\s*\S+\s.*stat\s*:\s*[a-z]", re.IGNORECASE | re.DOTALL)
 
@@ -117,6 +123,8 @@ def _is_receipt(deliver_sm: DeliverSm, text: str) -> bool:
 
 def _fields(text: str) -> dict[str, str]:
     """The first id, stat and err; the part after "text:" is the message's own and is not looked at."""
+    if plain := PLAIN.match(text):
+        return dict(zip(("id", "stat", "err"), plain.groups(), strict=True))
     head = TEXT.split(text, maxsplit=1)[0] or text
     return {name.lower(): value for name, value in reversed(FIELD.findall(head))}
 

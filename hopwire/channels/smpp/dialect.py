@@ -5,6 +5,7 @@ Rule: every way in which SMSCs differ is a setting, and is applied here; nothing
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from hopwire import sms
@@ -34,6 +35,7 @@ MAX_VALIDITY_S = 30 * 86_400
 ALPHANUMERIC = 5  # type of number (3.4 section 5.2.5)
 RECEIPT, INTERMEDIATE = 0x01, 0x10  # registered_delivery (3.4 section 5.2.17)
 DISPLAY = b"\x01"  # dest_addr_subunit: the screen of the phone (3.4 section 5.3.2.1)
+NUMBER = re.compile(r"[0-9]{7,15}")
 SMALLEST_NUMBER = 7  # digits; what has fewer is a short number
 
 BINDS: dict[str, tuple[type[Bind], ...]] = {  # the connections of one session, by `bind`
@@ -106,6 +108,11 @@ def validity_period(kind: str, lifetime_s: int, now: float) -> str:
     if kind == "absolute":
         end = datetime.fromtimestamp(now, UTC) + timedelta(seconds=lifetime_s)
         return f"{end:%y%m%d%H%M%S}000+"
+    return _relative(lifetime_s)
+
+
+@lru_cache
+def _relative(lifetime_s: int) -> str:
     minutes, seconds = divmod(lifetime_s, 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
@@ -202,5 +209,7 @@ def _digits(address: str) -> str:
 
 def recipient(pdu: DeliverSm) -> str:
     """Who a receipt is about: most SMSCs swap the addresses of the submit, some do not."""
-    numbers = (address.removeprefix("+") for address in (pdu.source_addr, pdu.destination_addr))
-    return next((number for number in numbers if re.fullmatch(r"[0-9]{7,15}", number)), "")
+    for address in (pdu.source_addr, pdu.destination_addr):
+        if NUMBER.fullmatch(number := address.removeprefix("+")):
+            return number
+    return ""
