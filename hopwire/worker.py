@@ -333,11 +333,18 @@ class Worker:
     async def _record_all(self) -> None:
         try:
             while self._unrecorded:
-                await asyncio.sleep(0)  # let those join who come in the same turn of the loop
+                await self._company()
                 changes, self._unrecorded = self._unrecorded[:MOST], self._unrecorded[MOST:]
                 await self._surely(changes)
         finally:
             self._recording = None
+
+    async def _company(self) -> None:
+        """Let those join who come with them; return when nobody has, in a turn of the loop."""
+        here = 0
+        while here < len(self._unrecorded) < MOST:
+            here = len(self._unrecorded)
+            await asyncio.sleep(0)
 
     async def _surely(self, changes: Sequence[Change]) -> None:
         while True:
