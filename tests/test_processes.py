@@ -63,7 +63,10 @@ def test_a_message_sent_while_the_owner_of_the_file_is_away_waits_for_it(gateway
 
 
 def test_killed_simulators_come_back_where_they_were(gateway: Demo) -> None:
-    os.kill(gateway.program.children["hopwire: simulators"], signal.SIGKILL)
+    simulators = gateway.program.children["hopwire: simulators"]
+    os.kill(simulators, signal.SIGKILL)
+    others = {simulators, None}  # what leaves for them before all of them is gone would be in doubt
+    wait_for(lambda: gateway.program.children.get("hopwire: simulators") not in others)
     to = number("67")
     gateway.reaches(gateway.send(to), 3)
     wait_for(lambda: gateway.received(to))
