@@ -36,8 +36,8 @@ from hopwire.store.migrate import open_store
 from hopwire.store.prices import PriceBook
 
 MESSAGES = int(os.environ.get("HOPWIRE_CRASH_MESSAGES", "400"))
-CLIENTS = 4
-PAUSE_S = 0.4  # at most, between two messages of a client, so that the faults have their time
+CLIENTS = int(os.environ.get("HOPWIRE_CRASH_CLIENTS", "4"))
+PAUSE_S = float(os.environ.get("HOPWIRE_CRASH_PAUSE", "0.4"))  # at most, between two messages of a client
 ENDS_S = 2 * (60 + 15) + 60  # the lifetime and grace of two steps, and what a busy machine needs
 
 
