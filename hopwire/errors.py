@@ -189,3 +189,10 @@ HeadTooLarge = _error(
     "head_too_large", "The request line and headers are larger than 65536 bytes", status=431
 )
 Unavailable = _error("unavailable", "Temporarily unavailable", status=503)
+
+# Not in the catalogue, for nobody reads it: whoever asks is left without an answer, as by a crash
+OutcomeUnknown: type[ApiError] = type(
+    "OutcomeUnknown",
+    (Unavailable,),
+    {"code": "outcome_unknown", "__doc__": "It may have been done, and may not: who knows is gone."},
+)

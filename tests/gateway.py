@@ -22,11 +22,11 @@ from hopwire.admission import now_ms
 from hopwire.app import Assignment, serving
 from hopwire.config import Config, parse
 from hopwire.delivery import Answered
-from hopwire.errors import Unavailable
+from hopwire.errors import OutcomeUnknown, Unavailable
 from hopwire.model import Answer, Limits, Price
 from hopwire.store import Store
 from hopwire.store.directory import Directory
-from hopwire.store.engine import T, Tx
+from hopwire.store.engine import Engine, T, Tx
 from hopwire.store.ledger import Ledger
 from hopwire.store.migrate import open_store
 from hopwire.store.prices import PriceBook
@@ -195,19 +195,33 @@ class Gateway:
     @contextmanager
     def unreadable(self) -> Iterator[None]:
         """The store cannot even be read, as when a database server is away."""
-        engine, self.store.engine = self.store.engine, _Away()
+        with self._engine(_Away(Unavailable())):
+            yield
+
+    @contextmanager
+    def unanswered(self) -> Iterator[None]:
+        """Nobody knows what becomes of a commit, as when a database server goes away."""
+        with self._engine(_Away(OutcomeUnknown())):
+            yield
+
+    @contextmanager
+    def _engine(self, engine: Engine) -> Iterator[None]:
+        before, self.store.engine = self.store.engine, engine
         yield
-        self.store.engine = engine
+        self.store.engine = before
 
 
 class _Away:
     """An engine whose database does not answer."""
 
+    def __init__(self, failure: Exception) -> None:
+        self._failure = failure
+
     async def write(self, work: Callable[[Tx], T]) -> T:
-        raise Unavailable
+        raise self._failure
 
     async def read(self, work: Callable[[Tx], T]) -> T:
-        raise Unavailable
+        raise self._failure
 
     async def listen(self, on_wake: Callable[[], None]) -> None:
         await asyncio.Event().wait()

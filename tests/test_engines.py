@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from conftest import NOW, open_account, order, run_sql
 
-from hopwire.errors import Unavailable
+from hopwire.errors import OutcomeUnknown, Unavailable
 from hopwire.model import Account
 from hopwire.store import Store, postgres
 from hopwire.store.directory import Directory
@@ -410,7 +410,7 @@ async def test_an_error_that_a_transaction_has_hidden_is_told_at_its_commit(serv
 
 async def test_a_commit_that_nobody_has_answered_is_not_tried_again(served: Store, postgres_url: str) -> None:
     run_sql(postgres_url, TERMINATE)
-    with pytest.raises(Unavailable):
+    with pytest.raises(OutcomeUnknown):
         await served.engine.write(lambda tx: tx.many("move_funds", [(5, 0, 1)]))
     assert (await customer(served)).balance == 1_000_000
 

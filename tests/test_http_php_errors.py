@@ -246,6 +246,13 @@ async def test_a_locked_store_accepts_nothing_and_recovers_by_itself(gateway: Ga
     assert gateway.kept() == 2 * before
 
 
+async def test_there_is_no_answer_where_nobody_knows_whether_it_was_done(gateway: Gateway) -> None:
+    with gateway.unanswered():
+        async with gateway.wire() as wire:
+            wire.say(get(f"{API}?{query(gateway)}"))
+            assert await wire.closed()
+
+
 async def test_a_locked_store_is_told_in_the_encoded_dialect_too(gateway: Gateway) -> None:
     with gateway.locked():
         reply = await gateway.get(f"{API}?{encoded(key=gateway.key, **SEND)}")

@@ -10,7 +10,7 @@ from conftest import NOW, SMS, VIBER, open_account, order
 from msgspec.structs import replace
 
 from hopwire.delivery import Answered, plan_delivery
-from hopwire.errors import ApiError, NotEnoughMoney, RecipientOptedOut, Unavailable
+from hopwire.errors import ApiError, NotEnoughMoney, OutcomeUnknown, RecipientOptedOut, Unavailable
 from hopwire.model import (
     Account,
     FlashSms,
@@ -221,7 +221,7 @@ async def test_an_owner_that_dies_leaves_nobody_waiting(tmp_path: Path) -> None:
     for _ in range(2):
         asked = asyncio.ensure_future(caller.admit([]))
         (await connections.get()).close()
-        with pytest.raises(Unavailable):
+        with pytest.raises(OutcomeUnknown):
             await asked
     await caller.close()
     server.close()

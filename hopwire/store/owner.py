@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, cast
 
 import msgspec
 
-from hopwire.errors import CATALOGUE, ApiError, Unavailable
+from hopwire.errors import CATALOGUE, ApiError, OutcomeUnknown, Unavailable
 from hopwire.model import Receipt
 from hopwire.store import Accepted, Order, Standing, Store
 from hopwire.store.engine import Engine
@@ -192,10 +192,7 @@ class OwnedStore(Store):
         await super().close()
 
     async def _ask(self, verb: str, *arguments: object) -> Any:
-        """The owner's answer. Raises Unavailable, and OwnerError.
-
-        When the owner dies before it has answered, nobody knows whether it has done what it was asked for.
-        """
+        """The owner's answer. Raises Unavailable, OwnerError, and OutcomeUnknown when the owner dies."""
         owner = await self._connected()
         self._numbers += 1
         number = self._numbers
@@ -230,4 +227,4 @@ class OwnedStore(Store):
         for number in lost:
             waiting = self._waiting.pop(number).answer
             if not waiting.done():
-                waiting.set_exception(Unavailable())
+                waiting.set_exception(OutcomeUnknown())

@@ -7,8 +7,7 @@ Every statement has an index made for it. Without this said, a table that has gr
 is read from end to end: a plan is chosen by statistics, and those of a new installation are a guess.
 
 A transaction that met a deadlock or a serialization failure runs again, and so does one that finds out that
-its connection had died before. One whose connection broke at the commit has an unknown outcome: it is told as
-unavailable, and nobody hears that it was done.
+its connection had died before. One whose connection broke at the commit has an unknown outcome.
 """
 
 import asyncio
@@ -27,7 +26,7 @@ from psycopg.errors import (
 )
 from psycopg.waiting import wait_async
 
-from hopwire.errors import Unavailable
+from hopwire.errors import OutcomeUnknown, Unavailable
 from hopwire.store import sql
 from hopwire.store.engine import Row, T
 from hopwire.store.pipeline import Outcome, Pipeline
@@ -35,6 +34,7 @@ from hopwire.store.pipeline import Outcome, Pipeline
 CHANNEL = "hopwire_due"
 CONNECTIONS = 4
 TRIES = 10
+SHUT_DOWN = "57P"  # class of error codes, https://www.postgresql.org/docs/current/errcodes-appendix.html
 PAUSE_S = 5  # psycopg wants to look up from time to time
 PATIENCE: dict[str, Any] = {  # seconds until a server that swallows packets counts as gone
     "connect_timeout": 5,
@@ -138,6 +138,11 @@ async def _drive(work: Callable[[], T], socket: int) -> T:
     return result
 
 
+def _says_nothing(exc: psycopg.Error) -> bool:
+    """Whether it does not tell what became of a commit: the connection broke, or the server is shut down."""
+    return exc.sqlstate is None or exc.sqlstate.startswith(SHUT_DOWN)
+
+
 class PostgresEngine:
     dialect = sql.POSTGRES
 
@@ -174,6 +179,8 @@ class PostgresEngine:
                     failure: psycopg.Error = exc
                 except (psycopg.OperationalError, psycopg.InterfaceError, ReadOnlySqlTransaction) as exc:
                     await pipeline.close()
+                    if tx.committing and _says_nothing(exc):
+                        raise OutcomeUnknown from exc
                     if tx.answered or tx.committing:
                         raise Unavailable from exc
                     failure = exc  # the connection had died while it lay idle

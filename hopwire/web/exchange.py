@@ -13,7 +13,8 @@ MAX_DISCARDED = 1_048_576  # of a body that is too large, so that its sender get
 
 Pairs = Sequence[tuple[bytes, bytes]]
 Reply = Callable[[int, bytes, bytes], None]
-"""Writes the reply, once: its status, its header lines and its body."""
+"""Writes the reply, once: its status, its header lines and its body; or for `NO_REPLY` hangs up."""
+NO_REPLY = 0
 
 
 class Request(NamedTuple):

@@ -24,6 +24,7 @@ from hopwire.errors import (
     ApiError,
     BadBody,
     NotFound,
+    OutcomeUnknown,
     TooLarge,
     Unavailable,
     UnknownCommand,
@@ -33,7 +34,7 @@ from hopwire.model import Account, Caller, SendRequest
 from hopwire.store import Accepted, Standing
 from hopwire.web import php
 from hopwire.web.addresses import client_address
-from hopwire.web.exchange import Reply, Request
+from hopwire.web.exchange import NO_REPLY, Reply, Request
 from hopwire.web.http_php_request import (
     UNREAD,
     Call,
@@ -220,7 +221,10 @@ def _tell(request: Request, call: Call, reply: Reply, answer: Answer) -> None:
 def _refuse(request: Request, call: Call, reply: Reply, exc: BaseException) -> None:
     error = _as_error(exc)
     _count("none" if call is UNREAD else call.command or "unknown", error.code).inc()
-    reply(error.status, _HEADERS, _refusal(call.dialect, error))
+    if isinstance(error, OutcomeUnknown):
+        reply(NO_REPLY, b"", b"")  # every sentence of ours says that nothing was done
+    else:
+        reply(error.status, _HEADERS, _refusal(call.dialect, error))
     metrics.REPLY_SECONDS.observe(time.perf_counter() - request.began)
 
 

@@ -18,7 +18,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from hopwire.errors import HeadTooLarge
-from hopwire.web.exchange import Exchange, Handler
+from hopwire.web.exchange import NO_REPLY, Exchange, Handler
 
 MAX_HEAD = 65_536
 BODY_S = 60.0  # for a body to come whole; then the connection ends
@@ -217,7 +217,9 @@ class HttpProtocol(HttpToolsProtocol):
         exchange.response_complete = True
         if exchange.work is not None:
             self.tasks.discard(exchange.work)
-        if not self.transport.is_closing():
+        if status == NO_REPLY:
+            self.transport.close()
+        elif not self.transport.is_closing():
             self._write(exchange, status, headers, body)
         self.on_response_complete()
 
