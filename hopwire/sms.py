@@ -177,7 +177,7 @@ def encode(content: SmsContent, reference: int = 0, writing: Writing = _DEFAULT)
     return tuple(map(Segment, udhs, parts, data_coding, esm_class, sars, repeat(tie == "payload")))
 
 
-@lru_cache(maxsize=1024)  # asked by the check, the plan and the reply; and campaigns repeat one text
+@lru_cache(maxsize=1024)  # asked by the plan, of long texts by the check, too; and campaigns repeat one text
 def count(content: SmsContent, writing: Writing = _DEFAULT) -> int:
     """How many short messages it is, which is what is paid for; also beyond what can be sent.
 

@@ -25,6 +25,7 @@ from hopwire.errors import Unavailable
 from hopwire.model import Answer, ConnectorState, Handover, Incoming, Later, Receipt
 from hopwire.pulse import Pulse
 from hopwire.store import Change, Store
+from hopwire.store.batch import company
 from hopwire.store.connectors import FRESH_MS, ConnectorOrder, Connectors, Told
 from hopwire.store.inbox import Inbox
 from hopwire.store.limits import forget as forget_counts
@@ -333,18 +334,11 @@ class Worker:
     async def _record_all(self) -> None:
         try:
             while self._unrecorded:
-                await self._company()
+                await company(self._unrecorded, MOST)
                 changes, self._unrecorded = self._unrecorded[:MOST], self._unrecorded[MOST:]
                 await self._surely(changes)
         finally:
             self._recording = None
-
-    async def _company(self) -> None:
-        """Let those join who come with them; return when nobody has, in a turn of the loop."""
-        here = 0
-        while here < len(self._unrecorded) < MOST:
-            here = len(self._unrecorded)
-            await asyncio.sleep(0)
 
     async def _surely(self, changes: Sequence[Change]) -> None:
         while True:

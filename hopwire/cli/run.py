@@ -112,15 +112,15 @@ def parts(config: "Config", sockets: dict[str, socket.socket], supervisor: "Supe
     """The processes of a gateway, which the supervisor will start."""
     from hopwire.cli.processes import Part
 
-    webs = range(1, config.http.web_processes + 1)
-    if config.store.postgres:
-        workers = [Part("worker", f"worker {n + 1}", config) for n in range(config.worker.processes)]
-        return workers + [Part("web", f"web {n}", config, sockets) for n in webs]
-    if not webs:
+    if not config.http.web_processes:
         return [Part("gateway", "gateway", config, sockets)]
-    owner = supervisor.meeting("owner")
-    worker = Part("worker", "worker 1", config, {"owner": owner})
-    return [worker, *(Part("web", f"web {n}", config, sockets, owner=owner.getsockname()) for n in webs)]
+    meeting = None if config.store.postgres else supervisor.meeting("owner")
+    inherited, owner = ({"owner": meeting}, meeting.getsockname()) if meeting else ({}, "")
+    workers, webs = range(1, config.worker.processes + 1), range(1, config.http.web_processes + 1)
+    return [
+        *(Part("worker", f"worker {n}", config, inherited) for n in workers),
+        *(Part("web", f"web {n}", config, sockets, owner=owner) for n in webs),
+    ]
 
 
 # ---- demo

@@ -7,7 +7,7 @@ nor the wait of those before it grows without bound.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Sized
 from typing import Generic, TypeVar
 
 from hopwire.errors import Unavailable
@@ -16,6 +16,14 @@ WAITING = 5_000  # items, at most: about a second's work; who came behind them w
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+async def company(waiting: Sized, most: int) -> None:
+    """Let those join who come together; return when nobody has in a turn of the loop, or `most` have."""
+    here = 0
+    while here < len(waiting) < most:
+        here = len(waiting)
+        await asyncio.sleep(0)
 
 
 class Batch(Generic[Item, Result]):
@@ -45,18 +53,11 @@ class Batch(Generic[Item, Result]):
     async def _run(self) -> None:
         try:
             while self._waiting:
-                await self._company()
+                await company(self._waiting, self._most)
                 batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
                 await self._do(batch)
         finally:
             self._runner = None
-
-    async def _company(self) -> None:
-        """Let those join who come with it; return when nobody has, in a turn of the loop."""
-        here = 0
-        while here < len(self._waiting) < self._most:
-            here = len(self._waiting)
-            await asyncio.sleep(0)
 
     async def _do(self, batch: Sequence[tuple[Item, asyncio.Future[Result]]]) -> None:
         try:

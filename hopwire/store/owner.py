@@ -85,7 +85,10 @@ class _Frames(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._come += data
         come, at = self._come, 0
-        while len(come) >= (body := at + HEAD) and len(come) >= (end := body + _length(come, at)):
+        while len(come) >= (body := at + HEAD):
+            end = body + int.from_bytes(come[at:body], "big")
+            if len(come) < end:
+                break
             self._take(self, bytes(come[body:end]))
             at = end
         del come[:at]
@@ -96,10 +99,6 @@ class _Frames(asyncio.Protocol):
     def send(self, told: object) -> None:
         frame = _encode(told)
         self.transport.writelines((len(frame).to_bytes(HEAD, "big"), frame))
-
-
-def _length(come: bytearray, at: int) -> int:
-    return int.from_bytes(come[at : at + HEAD], "big")
 
 
 # ---- the owner
