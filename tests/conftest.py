@@ -15,6 +15,7 @@ from uuid import uuid4
 import planted
 import psycopg
 import pytest
+from rules_ends import Operator
 from smpp_ends import Lines, Smsc
 
 from hopwire.channels import smpp
@@ -181,6 +182,14 @@ async def smsc() -> AsyncIterator[Smsc]:
     far = Smsc()
     yield far
     await far.stop()
+
+
+@pytest.fixture
+async def second() -> AsyncIterator[Operator]:
+    """The far end of another operator."""
+    operator = Operator()
+    yield operator
+    await operator.stop()
 
 
 @pytest.fixture

@@ -73,13 +73,6 @@ async def test_a_store_that_cannot_follow_refuses_what_is_beyond_and_keeps_what_
 
 
 @pytest.fixture
-async def second() -> AsyncIterator[Operator]:
-    operator = Operator()
-    yield operator
-    await operator.stop()
-
-
-@pytest.fixture
 async def house(
     store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, second: Operator
 ) -> AsyncIterator[House]:

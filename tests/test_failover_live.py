@@ -28,13 +28,6 @@ REFUSES, SYSERR = 0x0F, 0x08  # ESME_RINVSYSID, ESME_RSYSERR
 
 
 @pytest.fixture
-async def second() -> AsyncIterator[Operator]:
-    operator = Operator()
-    yield operator
-    await operator.stop()
-
-
-@pytest.fixture
 async def house(
     request: pytest.FixtureRequest,
     store_url: str,
