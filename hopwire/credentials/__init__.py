@@ -136,7 +136,6 @@ class Credentials:
             if not await self._is_right(given, wanted, origin):
                 _remember(wrong, given.pair, _clock() + WRONG_S)
                 raise WrongCredentials
-            _remember(self._right, given.pair, (wanted, _clock() + RIGHT_S))
         if found is None:
             raise WrongCredentials
         caller = Caller(found[0])
@@ -176,7 +175,7 @@ class Credentials:
         return True
 
     async def _is_right(self, given: Given, wanted: str, origin: From) -> bool:
-        """Ask argon2, once for all that ask the same meanwhile."""
+        """Ask argon2, once for all that ask the same until the answer is remembered."""
         job = given.pair, wanted
         if job not in self._under_way:
             verify = partial(passwords.verify, wanted, given.password)
@@ -187,8 +186,9 @@ class Credentials:
 
     def _ended(self, job: tuple[bytes, str], check: asyncio.Future[bool]) -> None:
         del self._under_way[job]
-        if not check.cancelled():
-            check.exception()  # those who waited may all have left
+        if not check.cancelled() and check.exception() is None and check.result():
+            pair, wanted = job
+            _remember(self._right, pair, (wanted, _clock() + RIGHT_S))
 
     # ---- the cabinet
 
