@@ -132,10 +132,9 @@ class Credentials:
             self._look_before(given, origin)
         wrong, found = self._wrong, await self._found(login)
         wanted = _api_hash(found)
-        if not self._was_right(given.pair, wanted):
-            if not await self._is_right(given, wanted, origin):
-                _remember(wrong, given.pair, _clock() + WRONG_S)
-                raise WrongCredentials
+        if not (self._was_right(given.pair, wanted) or await self._is_right(given, wanted, origin)):
+            _remember(wrong, given.pair, _clock() + WRONG_S)
+            raise WrongCredentials
         if found is None:
             raise WrongCredentials
         caller = Caller(found[0])
