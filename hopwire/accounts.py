@@ -4,6 +4,7 @@ Rule: a name here is the name everywhere; what cannot be read is a ValueError th
 may be.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from hopwire import money
 from hopwire.model import Account
 
 LANGUAGES = ("uk", "en")
+_MAILBOX = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-z0-9-]+(\.[a-z0-9-]+)+")  # as HTML has it
 
 
 class Trait(NamedTuple):
@@ -54,6 +56,15 @@ def check_sender(name: str) -> str:
     if not (1 <= len(name) <= 28 and name.isprintable() and name == name.strip()):
         raise ValueError("a sender name is 1 to 28 printable characters")
     return name
+
+
+def check_email(typed: str) -> str:
+    """An address for mail, in small letters; raises ValueError when it cannot be one."""
+    local, at, domain = typed.strip().lower().rpartition("@")
+    whole = f"{local}{at}{domain}"
+    if not (local and "." in domain.strip(".") and len(whole) <= 254 and _MAILBOX.fullmatch(whole)):
+        raise ValueError("an e-mail address is NAME@DOMAIN, at most 254 characters of ASCII")
+    return whole
 
 
 def check_currency(code: str) -> str:
@@ -126,6 +137,10 @@ def _plan(typed: str) -> str:
     return typed
 
 
+def _email(typed: str) -> str:
+    return check_email(typed) if typed else ""
+
+
 _switch = _one_of({"on": True, "off": False})
 
 TRAITS: Mapping[str, Trait] = {
@@ -153,5 +168,7 @@ TRAITS: Mapping[str, Trait] = {
         "charge_sms_on", *_one_of({"taken": "taken", "delivered": "delivered"}), "taken or delivered."
     ),
     "any_sender": Trait("any_sender", *_switch, "on: it may use every sender name; off: those approved."),
+    "email": Trait("email", _email, str, "Address for mail; one may sign in with it, too."),
+    "operator": Trait("operator", *_switch, "on: it sees the operator's pages."),
     "api": Trait("api", *_switch, "on or off: whether programs may use the account."),
 }

@@ -64,6 +64,10 @@ class Account(Noun, frozen=True, kw_only=True):
     plan: str = ""  # whose prices it pays where it has none of its own
     limits: Limits = Limits()
     low_balance: int | None = None  # below it a notice is given
+    operator: bool = False  # it sees the operator's pages
+    email: str = ""  # confirmed; one may sign in with it
+    theme: str = ""  # of the pages: "light", "dark"; "": as the reader's system has it
+    mailed: str = ""  # kinds of notices that are sent to `email`, separated by commas
 
     @property
     def spendable(self) -> int:

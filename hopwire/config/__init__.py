@@ -17,10 +17,12 @@ from hopwire.config.http_php import HttpPhpConnector
 from hopwire.config.infobip import InfobipConnector
 from hopwire.config.reading import load, parse, parse_routes, read_tree, vault_of
 from hopwire.config.sections import (
+    Cabinet,
     Config,
     Demo,
     Http,
     Log,
+    Mail,
     Metrics,
     Retention,
     Route,
@@ -35,6 +37,7 @@ from hopwire.config.vonage import VonageConnector
 
 __all__ = [
     "KINDS",
+    "Cabinet",
     "Config",
     "ConfigError",
     "Connector",
@@ -46,6 +49,7 @@ __all__ = [
     "HttpPhpConnector",
     "InfobipConnector",
     "Log",
+    "Mail",
     "Metrics",
     "Retention",
     "Route",

@@ -132,6 +132,41 @@ class Retention(Section, frozen=True, kw_only=True):
     ] = 365
 
 
+class Cabinet(Section, frozen=True, kw_only=True):
+    enabled: Annotated[bool, about("Whether there are pages: the cabinet and the operator's.")] = True
+    url: Annotated[
+        str,
+        about("Where users reach them, for links in mail: `https://sms.example.com`. Empty: no such mail."),
+    ] = ""
+    registration: Annotated[
+        Literal["off", "invitation", "approval", "on"],
+        about(
+            "Who may open an account: nobody (`off`), who was sent a link (`invitation`), everyone, once the"
+            " operator agrees (`approval`), or everyone (`on`). All but `off` need `[mail]`."
+        ),
+    ] = "off"
+    name: Annotated[Text, about("What the pages call this gateway.")] = "Hopwire"
+    requests_days: Annotated[
+        int,
+        Meta(ge=0, le=90),
+        about(
+            "Days for which it is shown what programs have asked for, and what they were answered; 0: not."
+        ),
+    ] = 7
+
+
+class Mail(Section, frozen=True, kw_only=True):
+    host: Annotated[str, about("Mail server (SMTP). Empty: nothing is mailed.")] = ""
+    port: Annotated[Port, about("Its port: usually 587, or 465 with `tls`.")] = 587
+    security: Annotated[
+        Literal["starttls", "tls", "none"],
+        about("`starttls` begins in plain text, `tls` does not; `none` is for a server on this machine."),
+    ] = "starttls"
+    login: Annotated[str, about("Login at the mail server. Empty: none is asked for.")] = ""
+    password: Annotated[Secret, about("Its password.")] = ""
+    sender: Annotated[str, about("Address that mail comes from: `hopwire@example.com`.")] = ""
+
+
 class Metrics(Section, frozen=True, kw_only=True):
     token: Annotated[Secret, about("Bearer token for `/metrics`. Empty: only this machine may read.")] = ""
 
@@ -220,6 +255,8 @@ class Config(Section, frozen=True, kw_only=True):
     sms: Sms = Sms()
     viber: Viber = Viber()
     retention: Retention = Retention()
+    cabinet: Cabinet = Cabinet()
+    mail: Mail = Mail()
     metrics: Metrics = Metrics()
     demo: Demo = Demo()
     log: Log = Log()
@@ -234,6 +271,8 @@ SECTIONS: dict[str, type[Section]] = {
     "sms": Sms,
     "viber": Viber,
     "retention": Retention,
+    "cabinet": Cabinet,
+    "mail": Mail,
     "metrics": Metrics,
     "demo": Demo,
     "log": Log,

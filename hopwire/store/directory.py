@@ -18,7 +18,8 @@ from hopwire.store.rows import kept_by_id, plain
 ACCOUNT = (
     "id", "login", "balance", "reserved", "credit_limit", "currency", "home_country", "time_zone",
     "any_sender", "transactional", "charge_sms_on", "status", "parent_id", "parent_status", "parent_plan",
-    "customer", "contact", "language", "api", "plan", "limits", "low_balance",
+    "customer", "contact", "language", "api", "plan", "limits", "low_balance", "operator", "email", "theme",
+    "mailed",
 )  # fmt: skip
 KEY = (
     "id", "account_id", "prefix", "name", "created_at", "revoked_at", "scopes", "addresses", "post_only",
@@ -100,7 +101,7 @@ class Directory(Audited):
 
         def work(tx: Tx) -> Account | None:
             tx.all("lock_funds", ids=[account_id])  # who changes another trait at the same time waits
-            before = next((one for one in map(_account, tx.all("accounts")) if one.id == account_id), None)
+            before = next((one for one in map(account_of, tx.all("accounts")) if one.id == account_id), None)
             if before is None:
                 return None
             after = replace(before, **changes)
@@ -143,19 +144,25 @@ class Directory(Audited):
         return await self.engine.write(lambda tx: tx.run("use_code", id=account_id, step=step) == 1)
 
     async def accounts(self) -> list[Account]:
-        return [_account(row) for row in await self.engine.read(lambda tx: tx.all("accounts"))]
+        return [account_of(row) for row in await self.engine.read(lambda tx: tx.all("accounts"))]
 
     async def account_by_login(self, login: str) -> tuple[Account, Secrets] | None:
         """The account, and what is kept of its secrets."""
         rows = await self.engine.read(lambda tx: tx.all("account_by_login", login=plain(login)))
         n = len(ACCOUNT)
-        return (_account(rows[0][:n]), Secrets(*rows[0][n:])) if rows else None
+        return (account_of(rows[0][:n]), Secrets(*rows[0][n:])) if rows else None
+
+    async def account_by_email(self, email: str) -> tuple[Account, Secrets] | None:
+        """The same by its confirmed address, which is in small letters."""
+        rows = await self.engine.read(lambda tx: tx.all("account_by_email", email=plain(email)))
+        n = len(ACCOUNT)
+        return (account_of(rows[0][:n]), Secrets(*rows[0][n:])) if rows else None
 
     async def caller_by_key(self, digest: str) -> Caller | None:
         """A key that has not been revoked, and its account."""
         rows = await self.engine.read(lambda tx: tx.all("account_by_key", digest=digest))
         n = len(ACCOUNT)
-        return Caller(_account(rows[0][:n]), _key(rows[0][n:])) if rows else None
+        return Caller(account_of(rows[0][:n]), _key(rows[0][n:])) if rows else None
 
     # ---- keys
 
@@ -270,7 +277,8 @@ class Directory(Audited):
 # ---- rows
 
 
-def _account(row: Row) -> Account:
+def account_of(row: Row) -> Account:
+    """An account out of its columns, which are `ACCOUNT`."""
     values = dict(zip(ACCOUNT, row, strict=True))
     parent_status = values["parent_status"]
     return Account(
@@ -279,6 +287,7 @@ def _account(row: Row) -> Account:
             "any_sender": bool(values["any_sender"]),
             "transactional": bool(values["transactional"]),
             "api": bool(values["api"]),
+            "operator": bool(values["operator"]),
             "status": AccountStatus(values["status"]),
             "parent_status": AccountStatus.ACTIVE if parent_status is None else AccountStatus(parent_status),
             "parent_plan": values["parent_plan"] or "",
@@ -290,7 +299,7 @@ def _account(row: Row) -> Account:
 def _row(account: Account) -> dict[str, Any]:
     """An account's traits as they are kept."""
     row = {name: getattr(account, name) for name in TRAITS}
-    flags = ("any_sender", "transactional", "api", "status")
+    flags = ("any_sender", "transactional", "api", "operator", "status")
     return {**row, **{name: int(row[name]) for name in flags}, "limits": _encode(account.limits).decode()}
 
 

@@ -320,40 +320,80 @@ SELECT id, at, account_id, kind, period, detail FROM notices
 -- name: create_account
 INSERT INTO accounts (login, password_hash, balance, reserved, credit_limit, currency, home_country, time_zone,
                       any_sender, transactional, charge_sms_on, status, created_at, parent_id, customer, contact,
-                      language, api, plan, limits, low_balance)
+                      language, api, plan, limits, low_balance, operator, email, theme, mailed)
 VALUES (:login, :password_hash, 0, 0, :credit_limit, :currency, :home_country, :time_zone,
         :any_sender, :transactional, :charge_sms_on, :status, :created_at, :parent_id, :customer, :contact,
-        :language, :api, :plan, :limits, :low_balance)
+        :language, :api, :plan, :limits, :low_balance, :operator, :email, :theme, :mailed)
 ON CONFLICT (login) DO NOTHING RETURNING id
 
 -- name: accounts
 SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
        a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
-       a.contact, a.language, a.api, a.plan, a.limits, a.low_balance
+       a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed
   FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id ORDER BY a.id
 
 -- name: account_by_login
 SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
        a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
-       a.contact, a.language, a.api, a.plan, a.limits, a.low_balance,
+       a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed,
        a.password_hash, a.api_password, a.totp, a.totp_step
   FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id WHERE a.login = :login
+
+-- name: account_by_email
+SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
+       a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
+       a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed,
+       a.password_hash, a.api_password, a.totp, a.totp_step
+  FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id WHERE a.email = :email AND a.email <> ''
 
 -- name: account_by_key
 SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
        a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
-       a.contact, a.language, a.api, a.plan, a.limits, a.low_balance,
+       a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed,
        k.id, k.account_id, k.prefix, k.name, k.created_at, k.revoked_at, k.scopes, k.addresses, k.post_only,
        k.expires_at, k.used_at, k.in_url_at, k.replaces
   FROM api_keys k JOIN accounts a ON a.id = k.account_id LEFT JOIN accounts p ON p.id = a.parent_id
  WHERE k.digest = :digest AND k.revoked_at IS NULL
 
+-- name: account_by_session
+-- The query of each page: who is signed in.
+SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
+       a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
+       a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed,
+       s.digest, s.account_id, s.operator_id, s.created_at, s.seen_at, s.proved_at, s.origin, s.agent, a.totp <> ''
+  FROM sessions s JOIN accounts a ON a.id = s.account_id LEFT JOIN accounts p ON p.id = a.parent_id
+ WHERE s.digest = :digest
+
 -- name: set_account
 UPDATE accounts SET credit_limit = :credit_limit, home_country = :home_country, time_zone = :time_zone,
        any_sender = :any_sender, transactional = :transactional, charge_sms_on = :charge_sms_on,
        status = :status, customer = :customer, contact = :contact, language = :language, api = :api,
-       plan = :plan, limits = :limits, low_balance = :low_balance
+       plan = :plan, limits = :limits, low_balance = :low_balance, operator = :operator, email = :email,
+       theme = :theme, mailed = :mailed
  WHERE id = :id
+
+-- name: create_session
+INSERT INTO sessions (digest, account_id, operator_id, created_at, seen_at, proved_at, origin, agent)
+VALUES (:digest, :account_id, :operator_id, :now, :now, :now, :origin, :agent)
+
+-- name: sessions_of
+SELECT digest, account_id, operator_id, created_at, seen_at, proved_at, origin, agent FROM sessions
+ WHERE account_id = :account_id AND operator_id IS NULL ORDER BY seen_at DESC, digest
+
+-- name: session_seen
+UPDATE sessions SET seen_at = :at WHERE digest = :digest
+
+-- name: session_proved
+UPDATE sessions SET proved_at = :at WHERE digest = :digest
+
+-- name: end_sessions
+DELETE FROM sessions WHERE account_id = :account_id AND digest {in digests}
+
+-- name: end_other_sessions
+DELETE FROM sessions WHERE account_id = :account_id AND digest <> :but
+
+-- name: end_old_sessions
+DELETE FROM sessions WHERE seen_at <= :idle_since OR created_at <= :created_before
 
 -- name: set_password
 UPDATE accounts SET password_hash = :hash WHERE id = :id

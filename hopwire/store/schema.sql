@@ -45,8 +45,13 @@ CREATE TABLE accounts (
     low_balance   BIGINT,             -- below it a notice is given
     api_password  TEXT NOT NULL DEFAULT '',    -- argon2id; with one, the API takes it and not the other
     totp          TEXT NOT NULL DEFAULT '',    -- the seed of the second factor, sealed
-    totp_step     BIGINT NOT NULL DEFAULT 0    -- of the last code that was used: none is used twice
+    totp_step     BIGINT NOT NULL DEFAULT 0,   -- of the last code that was used: none is used twice
+    operator      SMALLINT NOT NULL DEFAULT 0, -- it sees the operator's pages
+    email         TEXT NOT NULL DEFAULT '',    -- confirmed, in small letters; one may sign in with it, too
+    theme         TEXT NOT NULL DEFAULT '',    -- of the pages: 'light', 'dark'; '': as the reader's system has it
+    mailed        TEXT NOT NULL DEFAULT ''     -- kinds of notices that are sent to it, separated by commas
 );
+CREATE UNIQUE INDEX accounts_email ON accounts (email) WHERE email <> '';
 CREATE INDEX accounts_parent ON accounts (parent_id) WHERE parent_id IS NOT NULL;
 
 CREATE TABLE senders (
@@ -111,6 +116,8 @@ CREATE TABLE messages (
     viber         TEXT,
     via           TEXT NOT NULL DEFAULT ''  -- gateways it has come through, separated by commas
 );
+-- An account's newest messages; whatever else is searched for is looked for among these, page by page.
+CREATE INDEX messages_account ON messages (account_id, id);
 
 CREATE TABLE deliveries (
     id         {key},
@@ -355,6 +362,139 @@ CREATE TABLE not_forgotten (
     PRIMARY KEY (what, message_id)
 );
 
+-- ---- the pages
+
+-- Who is signed in. The cookie is not kept, only its digest.
+CREATE TABLE sessions (
+    digest      TEXT PRIMARY KEY,     -- SHA-256
+    account_id  BIGINT NOT NULL,
+    operator_id BIGINT,               -- the operator who looks at it as this account
+    created_at  BIGINT NOT NULL,
+    seen_at     BIGINT NOT NULL,      -- to the minute
+    proved_at   BIGINT NOT NULL,      -- when the password was typed last
+    origin      TEXT NOT NULL,        -- address
+    agent       TEXT NOT NULL         -- as the browser calls itself
+);
+CREATE INDEX sessions_account ON sessions (account_id);
+
+-- Instead of a code of the second factor, each once.
+CREATE TABLE recovery_codes (
+    account_id BIGINT NOT NULL,
+    digest     TEXT NOT NULL,         -- HMAC-SHA-256 under the installation's secret
+    used_at    BIGINT,
+    PRIMARY KEY (account_id, digest)
+);
+
+-- Who has asked for an account, until there is one.
+CREATE TABLE registrations (
+    email         TEXT PRIMARY KEY,
+    customer      TEXT NOT NULL,
+    password_hash TEXT NOT NULL,
+    language      TEXT NOT NULL,
+    at            BIGINT NOT NULL,
+    confirmed_at  BIGINT              -- NULL: the link in the mail was not followed yet
+);
+
+-- Mail that has not been sent yet.
+CREATE TABLE mails (
+    id        {serial},
+    at        BIGINT NOT NULL,
+    due_at    BIGINT NOT NULL,
+    tries     SMALLINT NOT NULL,
+    recipient TEXT NOT NULL,
+    subject   TEXT NOT NULL,
+    body      TEXT NOT NULL
+);
+CREATE INDEX mails_due ON mails (due_at);
+
+-- What programs have asked for in the last days; what is alike within a second is one row.
+CREATE TABLE requests (
+    id         {serial},
+    at         BIGINT NOT NULL,
+    account_id BIGINT NOT NULL,
+    key_id     BIGINT NOT NULL,       -- 0: by login and password
+    method     TEXT NOT NULL,
+    command    TEXT NOT NULL,
+    outcome    TEXT NOT NULL,         -- 'ok', or the error's code
+    message_id BIGINT,                -- of the last one
+    origin     TEXT NOT NULL,         -- address
+    n          BIGINT NOT NULL,
+    slowest_ms BIGINT NOT NULL
+);
+CREATE INDEX requests_account ON requests (account_id, id);
+CREATE INDEX requests_at ON requests (at);
+
+-- The same message to a list of numbers, with what differs from one to the other.
+CREATE TABLE mailings (
+    id         {serial},
+    account_id BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    name       TEXT NOT NULL,
+    content    TEXT NOT NULL,         -- JSON
+    state      TEXT NOT NULL,         -- 'checking', 'ready', 'sending', 'paused', 'stopped', 'done'
+    starts_at  BIGINT,                -- NULL: at once
+    total      BIGINT NOT NULL,       -- rows
+    done       BIGINT NOT NULL,       -- rows that were checked, and then that were sent or refused
+    accepted   BIGINT NOT NULL,
+    bad        BIGINT NOT NULL,       -- rows that cannot be sent
+    price      BIGINT NOT NULL,       -- what it may cost at most
+    worker     TEXT NOT NULL,         -- the process that is at it
+    lease_at   BIGINT NOT NULL,       -- until when that counts
+    ended_at   BIGINT
+);
+CREATE INDEX mailings_account ON mailings (account_id, id);
+CREATE INDEX mailings_open ON mailings (id) WHERE ended_at IS NULL;
+
+CREATE TABLE mailing_rows (
+    mailing_id BIGINT NOT NULL,
+    n          BIGINT NOT NULL,       -- 1 is the first
+    line       BIGINT NOT NULL,       -- of the file
+    number     TEXT NOT NULL,         -- as typed; forgotten with the texts
+    fields     TEXT NOT NULL,         -- JSON
+    state      SMALLINT NOT NULL,     -- mailing.RowState
+    message_id BIGINT,
+    error      TEXT NOT NULL,
+    PRIMARY KEY (mailing_id, n)
+);
+
+-- Messages that a customer keeps to send them again, with gaps as {{name}}.
+CREATE TABLE texts (
+    account_id BIGINT NOT NULL,
+    name       TEXT NOT NULL,
+    content    TEXT NOT NULL,         -- JSON
+    changed_at BIGINT NOT NULL,
+    PRIMARY KEY (account_id, name)
+);
+
+-- What has happened in an hour, counted a few seconds after it did: how many messages, or how much money. The
+-- counters "tallied/…" tell up to which row that was done.
+CREATE TABLE tallies (
+    account_id BIGINT NOT NULL,
+    hour       BIGINT NOT NULL,       -- its first millisecond
+    kind       TEXT NOT NULL,         -- of tallies.KINDS
+    detail     TEXT NOT NULL,         -- a connector, a code
+    n          BIGINT NOT NULL,
+    PRIMARY KEY (account_id, hour, kind, detail)
+);
+CREATE INDEX tallies_hour ON tallies (hour, kind);
+
+-- What a connector did in a minute, of all workers.
+CREATE TABLE connector_minutes (
+    connector  TEXT NOT NULL,
+    minute     BIGINT NOT NULL,       -- its first millisecond
+    submitted  BIGINT NOT NULL,
+    taken      BIGINT NOT NULL,
+    refused    BIGINT NOT NULL,
+    throttled  BIGINT NOT NULL,
+    unknown    BIGINT NOT NULL,
+    receipts   BIGINT NOT NULL,
+    latency_ms BIGINT,                -- the longest mean
+    down       SMALLINT NOT NULL,     -- 1: it was not up in all of it
+    PRIMARY KEY (connector, minute)
+);
+CREATE INDEX connector_minutes_minute ON connector_minutes (minute);
+
 INSERT INTO counters (name, value) VALUES ('message_id', 0), ('directory', 0), ('probe', 0), ('incoming', 0),
-    ('audit', 0), ('texts', 0), ('numbers', 0), ('texts/inbox', 0), ('numbers/inbox', 0);
-INSERT INTO meta (name, value) VALUES ('schema_version', '6');
+    ('audit', 0), ('texts', 0), ('numbers', 0), ('texts/inbox', 0), ('numbers/inbox', 0),
+    ('tallied/messages', 0), ('tallied/events', 0), ('tallied/ledger', 0);
+INSERT INTO meta (name, value) VALUES ('schema_version', '7');
