@@ -23,8 +23,8 @@ from hopwire.model import (
 )
 from hopwire.phone import Number
 
-Fits = Callable[[SmsContent], None]
-"""Raises `TextTooLong`."""
+Fits = Callable[[SmsContent, Number], None]
+"""Raises `TextTooLong` where the content falls into too many parts on its way to the number."""
 
 MOST_LIFETIME_S = 86_400
 _SENDER = re.compile(r"[A-Za-z0-9._ -]{1,11}|\+?[0-9]{1,15}")
@@ -53,7 +53,7 @@ def compose(draft: Draft, number: Number, fits: Fits, send_at: int | None = None
     """The message to this number; raises the ApiError of the first field that is wrong."""
     with_sms = draft.sms or not draft.viber
     sender = sms_sender(draft.sender.strip(" ")) if with_sms else ""
-    sms = _sms(draft, fits) if with_sms else None
+    sms = _sms(draft, number, fits) if with_sms else None
     viber = _viber(draft) if draft.viber else None
     return SendRequest(
         recipient=number.digits,
@@ -67,11 +67,11 @@ def compose(draft: Draft, number: Number, fits: Fits, send_at: int | None = None
     )
 
 
-def _sms(draft: Draft, fits: Fits) -> SmsContent:
+def _sms(draft: Draft, number: Number, fits: Fits) -> SmsContent:
     if not draft.message:
         raise errors.NoText
     content = FlashSms(text=draft.message) if draft.flash else SmsText(text=draft.message)
-    fits(content)
+    fits(content, number)
     return content
 
 

@@ -18,6 +18,7 @@ FLOORS = [
     {"routing", "inbox", "timeline", "mailing"},
     {"store", "channels", "simulators", "logs", "fetch"},
     {"admission", "worker", "webhooks", "credentials", "accounts", "routes"},
+    {"mailings"},  # each row goes the way of a request
     {"web", "cli"},
     {"app"},
 ]

@@ -11,11 +11,12 @@ from hopwire.contents import Draft
 from hopwire.errors import TextTooLong
 from hopwire.mailing import Command, Mailing, NoValueError, RowState, State, fill, gaps
 from hopwire.model import FlashSms, SendRequest, SmsContent, SmsText, ViberButton, ViberImage, ViberText
+from hopwire.phone import Number
 
 TO = "380501112233"
 
 
-def fits(content: SmsContent) -> None:
+def fits(content: SmsContent, number: Number) -> None:
     if not isinstance(content, SmsText | FlashSms) or len(content.text) > 20:
         raise TextTooLong
 

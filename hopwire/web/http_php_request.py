@@ -12,7 +12,6 @@ from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from hopwire import contents, errors, phone, sms
-from hopwire.contents import Fits
 from hopwire.credentials import plain_login
 from hopwire.errors import ApiError
 from hopwire.model import (
@@ -32,6 +31,8 @@ from hopwire.web import forms, php
 Fields = Mapping[bytes, bytes]
 Count = Callable[[str, SmsContent, str], int]
 """Into how many SMS parts a content falls on its way to a number of a country."""
+Fits = Callable[[SmsContent], None]
+"""Raises `TextTooLong`."""
 
 COMMANDS = frozenset((b"send", b"receive", b"delete", b"price", b"balance"))
 
