@@ -97,6 +97,12 @@ class Cabinet:
         assert found is not None
         return found[0]
 
+    async def speaks(self, login: str, language: str) -> None:
+        """An account's language from now on."""
+        found = await self.gateway.directory.account_by_login(login)
+        assert found is not None
+        await self.gateway.directory.set_account(found[0].id, {"language": language})
+
     async def session(self, login: str, operator_id: int | None = None) -> str:
         """A cookie of somebody who has just signed in."""
         found = await self.gateway.directory.account_by_login(login)
@@ -180,9 +186,11 @@ async def fits(page: Page) -> None:
 
 
 async def look_over(cabinet: Cabinet, path: str, login: str, name: str = "") -> None:
-    """A page at three widths, in two languages, light and dark; pictures of it where it has a name."""
-    for scheme in ("light", "dark"):
-        person = await cabinet.person(login, color_scheme=scheme)
+    """A page at three widths, light in English and dark in Ukrainian; pictures of it where it has a name."""
+    for scheme, language in (("light", "en"), ("dark", "uk")):
+        if login:
+            await cabinet.speaks(login, language)
+        person = await cabinet.person(login, color_scheme=scheme, locale=language)
         page = await person.open(path)
         await is_accessible(page)
         for width in WIDTHS:
@@ -190,7 +198,7 @@ async def look_over(cabinet: Cabinet, path: str, login: str, name: str = "") -> 
             await fits(page)
             if name:
                 ARTEFACTS.mkdir(exist_ok=True)
-                file = ARTEFACTS / f"{name}-{width}-{scheme}.png"
+                file = ARTEFACTS / f"{name}-{width}-{scheme}-{language}.png"
                 await page.screenshot(path=file, full_page=True)
         await page.close()
 
