@@ -47,6 +47,7 @@ from hopwire.store.retention import Retention
 from hopwire.web.app import App
 from hopwire.web.callbacks import Callbacks, Keep, Source
 from hopwire.web.http_php import HttpPhp
+from hopwire.web.pages import PAGES, Parts
 from hopwire.web.wire import HttpProtocol
 from hopwire.worker import Worker
 
@@ -128,8 +129,21 @@ def web_app(
         HttpPhp(admission, credentials, config.sms, proxies, installation),
         Callbacks(sources, keep, proxies),
         store,
+        _parts(config, store, admission, credentials) if config.cabinet.enabled else None,
         metrics_token=config.metrics.token,
         demo_token=config.demo.token,
+    )
+
+
+def _parts(config: Config, store: Store, admission: Admission, credentials: Credentials) -> Parts:
+    """What the pages work with."""
+    return Parts(
+        config=config,
+        store=store,
+        admission=admission,
+        credentials=credentials,
+        secret=installation_secret(config.store),
+        paths=frozenset(page.path for page in PAGES),
     )
 
 
