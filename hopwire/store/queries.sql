@@ -275,6 +275,45 @@ SELECT id, account_id, accepted_at, send_at, recipient, sms_sender, sms, viber_s
        (SELECT state FROM deliveries WHERE deliveries.id = messages.id)
   FROM messages WHERE id = :id
 
+-- ---- looking through messages: search.py
+
+-- name: message_from
+SELECT id, accepted_at FROM messages WHERE id >= :id ORDER BY id LIMIT 1
+
+-- name: message_of
+SELECT id FROM messages WHERE id = :id AND id < :before AND :account_id IN (0, account_id)
+
+-- name: messages_before
+SELECT id FROM messages WHERE id < :before ORDER BY id DESC LIMIT :n
+
+-- name: messages_of_before
+SELECT id FROM messages WHERE account_id = :account_id AND id < :before ORDER BY id DESC LIMIT :n
+
+-- name: fitting
+-- Texts and states are told where the rest fits and somebody has to look into them. Deliveries are looked up for
+-- these rows alone; a join might be planned over all messages.
+SELECT id, CASE WHEN :with_texts = 1 THEN sms END, CASE WHEN :with_texts = 1 THEN viber END,
+       CASE WHEN :with_state = 1 THEN (SELECT state FROM deliveries WHERE deliveries.id = messages.id) END
+  FROM messages
+ WHERE id {in ids} AND accepted_at >= :since AND accepted_at < :until
+   AND (:any_number = 1 OR recipient {in numbers} OR recipient LIKE :ending OR recipient LIKE :forgotten)
+   AND (:sender = '' OR lower(:sender) = lower(sms_sender) OR lower(:sender) = lower(viber_sender))
+   AND (:any_status = 1 OR (SELECT status FROM deliveries WHERE deliveries.id = messages.id) {in statuses})
+ ORDER BY id DESC
+
+-- name: messages_among
+SELECT id, account_id, accepted_at, send_at, recipient, sms_sender, sms, viber_sender, viber,
+       (SELECT status_at FROM deliveries WHERE deliveries.id = messages.id),
+       (SELECT state FROM deliveries WHERE deliveries.id = messages.id)
+  FROM messages WHERE id {in ids} ORDER BY id DESC
+
+-- name: moved_among
+SELECT message_id, account_id, kind, sum(amount) FROM ledger
+ WHERE message_id {in ids} AND kind IN ('reserve', 'charge', 'release', 'refund')
+ GROUP BY message_id, account_id, kind
+
+-- ---- one message
+
 -- name: events_of
 SELECT at, step, part, what, status, code, detail, handed_at FROM events WHERE message_id = :id ORDER BY id
 
