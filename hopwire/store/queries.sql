@@ -411,6 +411,10 @@ UPDATE accounts SET totp_step = :step WHERE id = :id AND totp_step < :step
 SELECT account_id, name, channel, connector, state, note, changed_at FROM senders
  ORDER BY account_id, name, channel, connector
 
+-- name: sender_names_of
+SELECT account_id, name, channel, connector, state, note, changed_at FROM senders
+ WHERE account_id = :account_id ORDER BY name, channel, connector
+
 -- name: put_sender
 INSERT INTO senders (account_id, name, channel, connector, state, note, changed_at)
 VALUES (:account_id, :name, :channel, :connector, :state, :note, :changed_at)
@@ -433,13 +437,19 @@ SELECT id, account_id, prefix, name, created_at, revoked_at, scopes, addresses, 
        in_url_at, replaces
   FROM api_keys ORDER BY id
 
+-- name: keys_of
+SELECT id, account_id, prefix, name, created_at, revoked_at, scopes, addresses, post_only, expires_at, used_at,
+       in_url_at, replaces
+  FROM api_keys WHERE account_id = :account_id ORDER BY id
+
 -- name: revoke_key
-UPDATE api_keys SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL
+UPDATE api_keys SET revoked_at = :now
+ WHERE id = :id AND :account_id IN (0, account_id) AND revoked_at IS NULL
 
 -- name: hold_key
 SELECT id, account_id, prefix, name, created_at, revoked_at, scopes, addresses, post_only, expires_at, used_at,
        in_url_at, replaces
-  FROM api_keys WHERE id = :id {for_update}
+  FROM api_keys WHERE id = :id AND :account_id IN (0, account_id) {for_update}
 
 -- name: keys_beside
 SELECT id, account_id, prefix, name, created_at, revoked_at, scopes, addresses, post_only, expires_at, used_at,
