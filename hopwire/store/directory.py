@@ -146,6 +146,10 @@ class Directory(Audited):
     async def accounts(self) -> list[Account]:
         return [account_of(row) for row in await self.engine.read(lambda tx: tx.all("accounts"))]
 
+    async def account(self, account_id: int) -> Account | None:
+        rows = await self.engine.read(lambda tx: tx.all("account_by_id", id=account_id))
+        return account_of(rows[0]) if rows else None
+
     async def account_by_login(self, login: str) -> tuple[Account, Secrets] | None:
         """The account, and what is kept of its secrets."""
         rows = await self.engine.read(lambda tx: tx.all("account_by_login", login=plain(login)))
