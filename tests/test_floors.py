@@ -11,13 +11,13 @@ FLOORS = [
     {"errors", "model", "metrics", "prefixes", "hours", "files", "privacy"},
     {"vault", "prices", "rung"},
     {"config"},
-    {"phone", "wap", "money", "smpp", "translit", "templates", "images", "addresses", "via"}
+    {"phone", "wap", "money", "smpp", "translit", "templates", "images", "addresses", "via", "links"}
     | {"choice", "failover", "pulse"},
     # the cores stand on one another, too: a plan counts parts, and a part may be a WAP push
     {"sms", "delivery", "limits", "access"},
     {"routing", "inbox", "timeline"},
-    {"store", "channels", "simulators", "logs", "fetch"},
-    {"admission", "worker", "webhooks", "credentials", "accounts", "routes"},
+    {"store", "channels", "simulators", "logs", "fetch", "mail"},
+    {"admission", "worker", "webhooks", "credentials", "accounts", "routes", "postman"},
     {"web", "cli"},
     {"app"},
 ]

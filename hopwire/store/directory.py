@@ -83,18 +83,38 @@ class Directory(Audited):
         account = replace(NOBODY, login=login, currency=currency, parent_id=parent_id, **traits)
 
         def work(tx: Tx) -> int | None:
-            row = {"login": login, "currency": currency, "parent_id": parent_id, **_row(account)}
-            rows = tx.all("create_account", password_hash=password_hash, created_at=now, **row)
-            if not rows:
-                return None
-            account_id: int = rows[0][0]
-            names = dict.fromkeys(sender_names)
-            tx.many("put_sender", [(account_id, name, "", "", "approved", "", now) for name in names])
-            told = _told(account, *TRAITS, "login", "currency", "parent_id")
-            self._note(tx, "create account", f"account {account_id}", {}, told)
+            account_id = self._create(tx, account, password_hash, now)
+            if account_id is not None:
+                names = dict.fromkeys(sender_names)
+                tx.many("put_sender", [(account_id, name, "", "", "approved", "", now) for name in names])
             return account_id
 
         return await self.engine.write(work)
+
+    async def create_first_operator(self, login: str, password_hash: str, now: int) -> int | None:
+        """An operator's account, if there is no operator yet; None where there is, or the login is taken."""
+        account = replace(NOBODY, login=login, operator=True)
+
+        def work(tx: Tx) -> int | None:
+            tx.all("hold_audit")  # whoever else does the same waits
+            return None if _has_operator(tx) else self._create(tx, account, password_hash, now)
+
+        return await self.engine.write(work)
+
+    async def has_operator(self) -> bool:
+        """Whether somebody may see the operator's pages."""
+        return await self.engine.read(_has_operator)
+
+    def _create(self, tx: Tx, account: Account, password_hash: str, now: int) -> int | None:
+        """A new account; None where its login is taken, or the address."""
+        row = {name: getattr(account, name) for name in ("login", "currency", "parent_id")} | _row(account)
+        rows = tx.all("create_account", password_hash=password_hash, created_at=now, **row)
+        if not rows:
+            return None
+        account_id: int = rows[0][0]
+        told = _told(account, *TRAITS, "login", "currency", "parent_id")
+        self._note(tx, "create account", f"account {account_id}", {}, told)
+        return account_id
 
     async def set_account(self, account_id: int, changes: Mapping[str, Any]) -> Account | None:
         """Change traits of an account; how it is after that. None where there is no such account."""
@@ -272,6 +292,10 @@ class Directory(Audited):
     async def count_by_status(self) -> dict[int, int]:
         """Status number -> messages."""
         return dict(await self.engine.read(lambda tx: tx.all("count_by_status")))
+
+
+def _has_operator(tx: Tx) -> bool:
+    return bool(tx.all("first_operator", closed=int(AccountStatus.CLOSED)))
 
 
 # ---- rows
