@@ -150,14 +150,46 @@ class Directory(Audited):
 
         await self.engine.write(work)
 
-    async def set_totp(self, account_id: int, sealed: str, step: int = 0) -> None:
-        """Another seed of the second factor, whose codes count after this step; empty: no second factor."""
+    async def set_totp(
+        self, account_id: int, sealed: str, step: int = 0, recovery: Sequence[str] = ()
+    ) -> None:
+        """Another seed of the second factor, whose codes count after this step; empty: no second factor.
+
+        Recovery codes belong to it: there are none but the ones with these digests.
+        """
 
         def work(tx: Tx) -> None:
             tx.run("set_totp", id=account_id, sealed=sealed, step=step)
+            _put_recovery(tx, account_id, recovery)
             self._note(tx, "change second factor", f"account {account_id}", {}, {"on": bool(sealed)})
 
         await self.engine.write(work)
+
+    async def set_recovery(self, account_id: int, digests: Sequence[str]) -> None:
+        """Other recovery codes, of which only digests are kept."""
+
+        def work(tx: Tx) -> None:
+            _put_recovery(tx, account_id, digests)
+            self._note(tx, "change recovery codes", f"account {account_id}")
+
+        await self.engine.write(work)
+
+    async def use_recovery(self, account_id: int, digest: str, now: int) -> bool:
+        """Let a recovery code count; False where there is none like it, or it has counted before."""
+
+        def work(tx: Tx) -> bool:
+            counts = tx.run("use_recovery_code", account_id=account_id, digest=digest, now=now) == 1
+            if counts:
+                self._note(tx, "use recovery code", f"account {account_id}")
+            return counts
+
+        return await self.engine.write(work)
+
+    async def recovery_left(self, account_id: int) -> int:
+        """How many recovery codes have not been used."""
+        rows = await self.engine.read(lambda tx: tx.all("recovery_codes_left", account_id=account_id))
+        left: int = rows[0][0]
+        return left
 
     async def use_code(self, account_id: int, step: int) -> bool:
         """Let a code of the second factor count; False where it, or a later one, has counted before."""
@@ -292,6 +324,11 @@ class Directory(Audited):
     async def count_by_status(self) -> dict[int, int]:
         """Status number -> messages."""
         return dict(await self.engine.read(lambda tx: tx.all("count_by_status")))
+
+
+def _put_recovery(tx: Tx, account_id: int, digests: Sequence[str]) -> None:
+    tx.run("drop_recovery_codes", account_id=account_id)
+    tx.many("create_recovery_code", [(account_id, digest) for digest in digests])
 
 
 def _has_operator(tx: Tx) -> bool:

@@ -82,7 +82,7 @@ class Mails:
         def work(tx: Tx) -> int:
             held = tx.all("hold_series", name=SERIES)  # none: another worker is at it
             found = [row for (after,) in held for row in tx.all("notices_after", after=after, n=500)]
-            rows: list[Row] = list(takewhile(lambda row: bool(row[1] <= now - SETTLED_MS), found))
+            rows = list(takewhile(lambda row: int(row[1]) <= now - SETTLED_MS, found))
             if not rows:
                 return 0
             tx.run("move_series", name=SERIES, value=rows[-1][0])
@@ -103,7 +103,7 @@ def _wanted(rows: Sequence[Row], now: int) -> Iterator[tuple[Account, Notice]]:
 
 def pause_ms(tries: int) -> int:
     """After so many tries."""
-    return min(FIRST_PAUSE_MS * 2 ** (tries - 1), LONGEST_PAUSE_MS)
+    return min(FIRST_PAUSE_MS << (tries - 1), LONGEST_PAUSE_MS)
 
 
 # ---- inside a transaction

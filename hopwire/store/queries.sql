@@ -470,6 +470,19 @@ UPDATE accounts SET totp = :sealed, totp_step = :step WHERE id = :id
 -- name: use_code
 UPDATE accounts SET totp_step = :step WHERE id = :id AND totp_step < :step
 
+-- name: drop_recovery_codes
+DELETE FROM recovery_codes WHERE account_id = :account_id
+
+-- name: create_recovery_code
+INSERT INTO recovery_codes (account_id, digest) VALUES (:account_id, :digest)
+
+-- name: use_recovery_code
+UPDATE recovery_codes SET used_at = :now
+ WHERE account_id = :account_id AND digest = :digest AND used_at IS NULL
+
+-- name: recovery_codes_left
+SELECT count(*) FROM recovery_codes WHERE account_id = :account_id AND used_at IS NULL
+
 -- name: sender_names
 SELECT account_id, name, channel, connector, state, note, changed_at FROM senders
  ORDER BY account_id, name, channel, connector
