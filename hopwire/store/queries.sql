@@ -354,6 +354,61 @@ ON CONFLICT DO NOTHING
 SELECT id, at, account_id, kind, period, detail FROM notices
  WHERE :account_id IN (0, account_id) ORDER BY id DESC LIMIT :n
 
+-- name: notices_after
+SELECT n.id, n.at, n.account_id, n.kind, n.period, n.detail,
+       a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
+       a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
+       a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed
+  FROM notices n JOIN accounts a ON a.id = n.account_id LEFT JOIN accounts p ON p.id = a.parent_id
+ WHERE n.id > :after ORDER BY n.id LIMIT :n
+
+-- ---- mail
+
+-- name: create_mail
+INSERT INTO mails (at, due_at, tries, recipient, subject, body)
+VALUES (:at, :due_at, :tries, :recipient, :subject, :body)
+
+-- name: due_mails
+SELECT id, at, tries, recipient, subject, body FROM mails WHERE due_at <= :now
+ ORDER BY due_at, id LIMIT :n {skip_locked}
+
+-- name: lease_mail
+UPDATE mails SET due_at = :due_at, tries = tries + 1 WHERE id = :id
+
+-- name: put_off_mail
+UPDATE mails SET due_at = :due_at WHERE id = :id
+
+-- name: drop_mails
+DELETE FROM mails WHERE id {in ids}
+
+-- ---- registrations
+
+-- name: put_registration
+INSERT INTO registrations (email, customer, password_hash, language, at)
+VALUES (:email, :customer, :password_hash, :language, :at)
+ON CONFLICT (email) DO UPDATE SET customer = excluded.customer, password_hash = excluded.password_hash,
+    language = excluded.language, at = excluded.at WHERE registrations.confirmed_at IS NULL
+
+-- name: forget_registrations
+DELETE FROM registrations WHERE confirmed_at IS NULL AND at <= :before
+
+-- name: registration
+SELECT email, customer, password_hash, language, at, confirmed_at FROM registrations WHERE email = :email
+
+-- name: hold_registration
+SELECT email, customer, password_hash, language, at, confirmed_at FROM registrations WHERE email = :email
+{for_update}
+
+-- name: waiting_registrations
+SELECT email, customer, password_hash, language, at, confirmed_at FROM registrations
+ WHERE confirmed_at IS NOT NULL ORDER BY confirmed_at, email LIMIT :n
+
+-- name: confirm_registration
+UPDATE registrations SET confirmed_at = :now WHERE email = :email
+
+-- name: drop_registration
+DELETE FROM registrations WHERE email = :email
+
 -- ---- the directory: accounts, keys, sender names, prices
 
 -- name: create_account
@@ -363,7 +418,7 @@ INSERT INTO accounts (login, password_hash, balance, reserved, credit_limit, cur
 VALUES (:login, :password_hash, 0, 0, :credit_limit, :currency, :home_country, :time_zone,
         :any_sender, :transactional, :charge_sms_on, :status, :created_at, :parent_id, :customer, :contact,
         :language, :api, :plan, :limits, :low_balance, :operator, :email, :theme, :mailed)
-ON CONFLICT (login) DO NOTHING RETURNING id
+ON CONFLICT DO NOTHING RETURNING id
 
 -- name: accounts
 SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
@@ -390,6 +445,14 @@ SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_
        a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed,
        a.password_hash, a.api_password, a.totp, a.totp_step
   FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id WHERE a.email = :email AND a.email <> ''
+
+-- name: first_operator
+SELECT id FROM accounts WHERE operator = 1 AND status <> :closed LIMIT 1
+
+-- name: is_known
+-- Whether an address is somebody's already, by whatever of the two he signs in with.
+SELECT 1 FROM accounts WHERE login = :email OR email = :email
+UNION ALL SELECT 1 FROM registrations WHERE email = :email AND confirmed_at IS NOT NULL
 
 -- name: account_by_key
 SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
@@ -451,6 +514,19 @@ UPDATE accounts SET totp = :sealed, totp_step = :step WHERE id = :id
 
 -- name: use_code
 UPDATE accounts SET totp_step = :step WHERE id = :id AND totp_step < :step
+
+-- name: drop_recovery_codes
+DELETE FROM recovery_codes WHERE account_id = :account_id
+
+-- name: create_recovery_code
+INSERT INTO recovery_codes (account_id, digest) VALUES (:account_id, :digest)
+
+-- name: use_recovery_code
+UPDATE recovery_codes SET used_at = :now
+ WHERE account_id = :account_id AND digest = :digest AND used_at IS NULL
+
+-- name: recovery_codes_left
+SELECT count(*) FROM recovery_codes WHERE account_id = :account_id AND used_at IS NULL
 
 -- name: sender_names
 SELECT account_id, name, channel, connector, state, note, changed_at FROM senders

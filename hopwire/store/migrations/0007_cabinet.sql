@@ -134,4 +134,5 @@ CREATE TABLE connector_minutes (
 );
 CREATE INDEX connector_minutes_minute ON connector_minutes (minute);
 
-INSERT INTO counters (name, value) VALUES ('tallied/messages', 0), ('tallied/events', 0), ('tallied/ledger', 0);
+INSERT INTO counters (name, value) VALUES ('tallied/messages', 0), ('tallied/events', 0), ('tallied/ledger', 0),
+    ('mailed/notices', 0);
