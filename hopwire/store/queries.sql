@@ -542,6 +542,18 @@ VALUES (:account_id, :name, :channel, :connector, :state, :note, :changed_at)
 ON CONFLICT (account_id, name, channel, connector)
 DO UPDATE SET state = excluded.state, note = excluded.note, changed_at = excluded.changed_at
 
+-- name: ask_for_sender
+-- One that is there stays as it is, but for one that was refused.
+INSERT INTO senders (account_id, name, channel, connector, state, note, changed_at)
+VALUES (:account_id, :name, :channel, :connector, :state, :note, :changed_at)
+ON CONFLICT (account_id, name, channel, connector)
+DO UPDATE SET state = excluded.state, note = excluded.note, changed_at = excluded.changed_at
+ WHERE senders.state = 'refused'
+
+-- name: withdraw_sender
+DELETE FROM senders WHERE account_id = :account_id AND name = :name AND channel = :channel
+   AND connector = '' AND state <> 'approved' RETURNING state
+
 -- name: remove_sender
 DELETE FROM senders WHERE account_id = :account_id AND name = :name AND channel = :channel
    AND connector = :connector RETURNING state
