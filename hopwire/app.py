@@ -32,6 +32,7 @@ from hopwire.config import Config, HttpConnector, Viber
 from hopwire.credentials import Credentials, KeyUse, installation_secret, totp
 from hopwire.errors import Unavailable
 from hopwire.fetch import Pictures
+from hopwire.mailings import MailingRunner
 from hopwire.model import Receipt
 from hopwire.routes import network
 from hopwire.routing import Times
@@ -39,12 +40,14 @@ from hopwire.store import Store
 from hopwire.store.batch import Batch
 from hopwire.store.directory import Directory
 from hopwire.store.inbox import Inbox
+from hopwire.store.mailings import Mailings
 from hopwire.store.migrate import open_store
 from hopwire.store.owner import OwnedStore, Owner
 from hopwire.store.retention import Retention
 from hopwire.web.app import App
 from hopwire.web.callbacks import Callbacks, Keep, Source
 from hopwire.web.http_php import HttpPhp
+from hopwire.web.pages import PAGES, Parts
 from hopwire.web.wire import HttpProtocol
 from hopwire.worker import Worker
 
@@ -126,8 +129,21 @@ def web_app(
         HttpPhp(admission, credentials, config.sms, proxies, installation),
         Callbacks(sources, keep, proxies),
         store,
+        _parts(config, store, admission, credentials) if config.cabinet.enabled else None,
         metrics_token=config.metrics.token,
         demo_token=config.demo.token,
+    )
+
+
+def _parts(config: Config, store: Store, admission: Admission, credentials: Credentials) -> Parts:
+    """What the pages work with."""
+    return Parts(
+        config=config,
+        store=store,
+        admission=admission,
+        credentials=credentials,
+        secret=installation_secret(config.store),
+        paths=frozenset(page.path for page in PAGES),
     )
 
 
@@ -210,7 +226,9 @@ async def _serving(
     admission = Admission(store, directory, network(config), times, check_image)
     await admission.refresh()
     use = KeyUse(directory)
-    watches = [asyncio.ensure_future(admission.watch()), asyncio.ensure_future(use.watch())]
+    me = f"{socket.gethostname()}:{os.getpid()}"
+    mailings = MailingRunner(admission, Mailings(store.engine), directory, me, config.sms.max_parts, now_ms)
+    watches = [asyncio.ensure_future(one.watch()) for one in (admission, use, mailings)]
     app = web_app(config, store, admission, directory, use, await store.installation())
     servers = [
         (server(app, config, tls=name == "https"), socket.socket(fileno=fd))

@@ -199,6 +199,8 @@ class Credentials:
         given = self._given(login, password)
         self._look_for_room(given, _attempt(given, origin))
         found = await self._directory.account_by_login(login)
+        if found is None:
+            found = await self._directory.account_by_email(login.lower())
         wanted = (found and found[1].password_hash) or NOBODY
         right = await self._is_right(given, wanted, origin)
         step = self._step(found, code)
