@@ -950,6 +950,51 @@ DELETE FROM templates
 UPDATE templates SET active = :active
  WHERE id = :id AND :sender IN ('', sender) AND :language IN ('', language)
 
+-- ---- what has happened, in numbers
+
+-- name: add_tally
+INSERT INTO tallies (account_id, hour, kind, detail, n) VALUES (:account_id, :hour, :kind, :detail, :n)
+ON CONFLICT (account_id, hour, kind, detail) DO UPDATE SET n = tallies.n + excluded.n
+
+-- name: messages_until
+SELECT id, accepted_at, account_id, (SELECT status FROM deliveries WHERE deliveries.id = messages.id)
+  FROM messages WHERE id <= :until ORDER BY id DESC LIMIT :n
+
+-- name: events_until
+-- With the status before, where it may have changed for the last time, and of a failure (what: timeline.What) the
+-- connector that had the step then, where another one (17: rerouted) has it now. "+ 0": by the message's own index.
+SELECT id, at, message_id, step, what, status, code,
+       CASE WHEN status > 2 THEN (SELECT b.status FROM events b WHERE b.message_id = e.message_id AND b.id < e.id
+                                   ORDER BY b.id + 0 DESC LIMIT 1) END,
+       CASE WHEN what IN (3, 7, 8) THEN (SELECT r.detail FROM events r WHERE r.message_id = e.message_id
+                                            AND r.id > e.id AND r.step = e.step AND r.what = 17
+                                          ORDER BY r.id + 0 LIMIT 1) END
+  FROM events e WHERE id <= :until ORDER BY id DESC LIMIT :n
+
+-- name: ledger_until
+SELECT id, at, account_id, kind, amount, message_id, step, connector FROM ledger
+ WHERE id <= :until AND message_id IS NOT NULL ORDER BY id DESC LIMIT :n
+
+-- name: states_among
+SELECT id, account_id, recipient, status_at, worker, state FROM deliveries WHERE id {in ids}
+
+-- name: tally_sums
+SELECT kind, detail, sum(n) FROM tallies
+ WHERE account_id = :account_id AND hour >= :since AND hour < :until GROUP BY kind, detail ORDER BY kind, detail
+
+-- name: tally_sums_of_all
+SELECT kind, detail, sum(n) FROM tallies
+ WHERE hour >= :since AND hour < :until GROUP BY kind, detail ORDER BY kind, detail
+
+-- name: tally_hours
+SELECT hour, kind, sum(n) FROM tallies
+ WHERE account_id = :account_id AND hour >= :since AND hour < :until AND kind {in kinds}
+ GROUP BY hour, kind ORDER BY hour
+
+-- name: tally_hours_of_all
+SELECT hour, kind, sum(n) FROM tallies
+ WHERE hour >= :since AND hour < :until AND kind {in kinds} GROUP BY hour, kind ORDER BY hour
+
 -- ---- mailings, and saved texts
 
 -- name: create_mailing
