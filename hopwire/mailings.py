@@ -9,12 +9,14 @@ Rule 3: whatever dies, a row becomes one message: see store/mailed.py. What was 
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from itertools import islice
 
 from hopwire import errors
 from hopwire.admission import Admission, Quote
 from hopwire.contents import Draft
 from hopwire.errors import ApiError, Unavailable
+from hopwire.lists import BadListError, Row
 from hopwire.mailing import Mailing, RowState, State, asked
 from hopwire.model import Account, AccountStatus, SendRequest
 from hopwire.store.directory import Directory
@@ -196,6 +198,26 @@ class MailingRunner:
         except ApiError as exc:
             return exc if _of_all(exc, draft) else exc.code
         return None
+
+
+async def read_in(
+    mailings: Mailings, account_id: int, name: str, draft: Draft, rows: Iterable[Row], now: int
+) -> int:
+    """A new mailing to these rows, read while others have their turns; its id.
+
+    Raises BadListError, and nothing is kept, where the rows cannot be read to the end.
+    """
+    mailing_id = await mailings.create(account_id, name, draft, now)
+    coming = iter(rows)
+    try:
+        while page := list(islice(coming, PAGE)):
+            await mailings.add(account_id, mailing_id, page)
+            await asyncio.sleep(0)  # SQLite's verbs do not wait
+    except BadListError:
+        await mailings.discard(account_id, mailing_id)
+        raise
+    await mailings.complete(account_id, mailing_id)
+    return mailing_id
 
 
 def _cut(rows: Sequence[KeptRow]) -> Iterator[Sequence[KeptRow]]:
