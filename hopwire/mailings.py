@@ -7,9 +7,11 @@ Rule 3: whatever dies, a row becomes one message: see store/mailed.py. What was 
 """
 
 import asyncio
+import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 
 from hopwire import errors
@@ -28,6 +30,7 @@ IDLE_S = 1.0  # how soon a new mailing is seen
 LEASE_MS = 30_000
 TURN_MS = 1000  # how long one mailing is worked at, while others wait
 AT_A_TIME = 50  # rows on their way to the store, or looked at in one turn of the loop
+TRIES, BUSY_S = 20, 0.25  # of rows that are kept, while another process writes
 PAUSE_MS = 1000  # of a mailing that has sent as many as it may in a second or a minute
 
 SLOWER = (errors.TooManyRequests, errors.Unavailable)
@@ -211,13 +214,27 @@ async def read_in(
     coming = iter(rows)
     try:
         while page := list(islice(coming, PAGE)):
-            await mailings.add(account_id, mailing_id, page)
+            await _patiently(partial(mailings.add, account_id, mailing_id, page))
             await asyncio.sleep(0)  # SQLite's verbs do not wait
-    except BadListError:
-        await mailings.discard(account_id, mailing_id)
+        await _patiently(partial(mailings.complete, account_id, mailing_id))
+    except (BadListError, Unavailable):
+        with contextlib.suppress(Unavailable):
+            await mailings.discard(account_id, mailing_id)
         raise
-    await mailings.complete(account_id, mailing_id)
     return mailing_id
+
+
+async def _patiently(verb: Callable[[], Awaitable[object]]) -> None:
+    """Try again while the store is busy, but where nobody knows what has been done."""
+    for left in reversed(range(TRIES)):
+        try:
+            await verb()
+        except Unavailable as exc:
+            if isinstance(exc, errors.OutcomeUnknown) or not left:
+                raise
+            await asyncio.sleep(BUSY_S)
+        else:
+            return
 
 
 def _cut(rows: Sequence[KeptRow]) -> Iterator[Sequence[KeptRow]]:

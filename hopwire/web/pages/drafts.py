@@ -47,6 +47,11 @@ class Preview(NamedTuple):
         return self.draft.viber_message or self.draft.message
 
     @property
+    def begun(self) -> bool:
+        """Whether anything is written that could be right or wrong."""
+        return bool(self.viber_text or self.draft.viber_image)
+
+    @property
     def forced(self) -> tuple[str, ...]:
         return self.sms.forced if self.sms else ()
 
