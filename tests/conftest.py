@@ -37,7 +37,7 @@ VIBER = Step(
 SMS = Step(channel="sms", connector="smsc", parts=1, part_price=500, charge_on="taken", lifetime_s=3600)
 
 
-LONGEST = "crashes bench cli_operator flows cut_link chain operate demo_providers demo".split()
+LONGEST = ("crashes", "bench", "cli_operator", "flows", "cut_link", "chain", "operate", "demo")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
