@@ -1075,9 +1075,13 @@ UPDATE mailing_rows SET state = 5, error = :error
  WHERE mailing_id = :mailing_id AND n {in ns} AND state = 1 RETURNING n
 
 -- name: rows_to
-SELECT mailing_id, n, state, message_id, fields, (SELECT created_at FROM mailings WHERE id = mailing_id),
-       (SELECT account_id FROM mailings WHERE id = mailing_id)
+SELECT (SELECT created_at FROM mailings WHERE id = mailing_id),
+       (SELECT account_id FROM mailings WHERE id = mailing_id), mailing_id, n, state, message_id, fields,
+       error
   FROM mailing_rows WHERE number {in names} ORDER BY mailing_id, n
+
+-- name: hold_mailings
+SELECT id FROM mailings WHERE id {in ids} ORDER BY id {for_update}
 
 -- name: erase_row
 UPDATE mailing_rows SET number = :number, fields = '{}', state = :state, error = :error
@@ -1095,7 +1099,7 @@ DELETE FROM mailing_rows WHERE mailing_id = :mailing_id
    AND n <= (SELECT min(n) + :n FROM mailing_rows WHERE mailing_id = :mailing_id)
 
 -- name: forget_mailing
-UPDATE mailings SET content = '', name = '', state = CASE WHEN ended_at IS NULL THEN 'stopped' ELSE state END,
+UPDATE mailings SET content = '', state = CASE WHEN ended_at IS NULL THEN 'stopped' ELSE state END,
        ended_at = coalesce(ended_at, :now)
  WHERE id = :id
 
