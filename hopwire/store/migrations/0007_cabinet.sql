@@ -134,4 +134,6 @@ CREATE TABLE connector_minutes (
 );
 CREATE INDEX connector_minutes_minute ON connector_minutes (minute);
 
+CREATE INDEX stop_list_newest ON stop_list (account_id, at, number);
+
 INSERT INTO counters (name, value) VALUES ('tallied/messages', 0), ('tallied/events', 0), ('tallied/ledger', 0);
