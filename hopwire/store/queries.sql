@@ -708,7 +708,16 @@ ON CONFLICT DO NOTHING
 DELETE FROM stop_list WHERE account_id = :account_id AND number = :number
 
 -- name: stopped
-SELECT number, at, note FROM stop_list WHERE account_id = :account_id ORDER BY at DESC, number LIMIT :n
+SELECT number, at, note FROM stop_list WHERE account_id = :account_id AND (at, number) < (:at, :number)
+ ORDER BY at DESC, number DESC LIMIT :n
+
+-- name: stopped_page
+SELECT number, at, note FROM stop_list WHERE account_id = :account_id AND number > :after
+ ORDER BY number LIMIT :n
+
+-- name: stopped_from
+SELECT number, at, note FROM stop_list WHERE account_id = :account_id AND number >= :first AND number < :until
+ ORDER BY number LIMIT :n
 
 -- ---- connectors
 

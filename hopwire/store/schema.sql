@@ -259,6 +259,7 @@ CREATE TABLE stop_list (
     PRIMARY KEY (account_id, number)
 );
 CREATE INDEX stop_list_number ON stop_list (number);
+CREATE INDEX stop_list_newest ON stop_list (account_id, at, number);
 
 -- What the operator has ordered of connectors, and what each worker process last told of them.
 CREATE TABLE connectors (
