@@ -24,6 +24,16 @@ class Senders(Audited):
         """Every name of every account, in whatever state."""
         return [SenderName._make(row) for row in await self.engine.read(lambda tx: tx.all("sender_names"))]
 
+    async def of(self, account_id: int) -> list[SenderName]:
+        """An account's, in whatever state."""
+        rows = await self.engine.read(lambda tx: tx.all("sender_names_of", account_id=account_id))
+        return [SenderName._make(row) for row in rows]
+
+    async def requested(self, n: int) -> list[SenderName]:
+        """Those that wait for an answer, of all accounts; the one that has waited longest first."""
+        rows = await self.engine.read(lambda tx: tx.all("sender_names_in", state=REQUESTED, n=n))
+        return [SenderName._make(row) for row in rows]
+
     async def put(self, names: Iterable[SenderName]) -> None:
         """Enter these, each instead of the one of the same account, name, channel and connector."""
         entered = list(names)

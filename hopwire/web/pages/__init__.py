@@ -4,10 +4,26 @@ A group of pages is a module with its `PAGES`. It reads what came (`Visit`, `for
 and renders a template. What is live is the same page, fetched again by htmx.
 """
 
-from hopwire.web.pages import home, sign_in
+from hopwire.web.pages import (
+    home,
+    operator_account,
+    operator_account_forms,
+    operator_accounts,
+    operator_guest,
+    operator_money,
+    sign_in,
+)
 from hopwire.web.pages.parts import Parts
 from hopwire.web.pages.site import Page, routes, trouble
 
-PAGES: list[Page] = [*home.PAGES, *sign_in.PAGES]
+PAGES: list[Page] = [
+    *home.PAGES,
+    *sign_in.PAGES,
+    *operator_accounts.PAGES,
+    *operator_account.PAGES,
+    *operator_account_forms.PAGES,
+    *operator_money.PAGES,
+    *operator_guest.PAGES,
+]
 
 __all__ = ["PAGES", "Page", "Parts", "routes", "trouble"]
