@@ -6,11 +6,13 @@ and renders a template. What is live is the same page, fetched again by htmx.
 
 from hopwire.web.pages import (
     home,
+    keys,
     operator_account,
     operator_account_forms,
     operator_accounts,
     operator_guest,
     operator_money,
+    senders,
     sign_in,
 )
 from hopwire.web.pages.parts import Parts
@@ -18,6 +20,8 @@ from hopwire.web.pages.site import Page, routes, trouble
 
 PAGES: list[Page] = [
     *home.PAGES,
+    *keys.PAGES,
+    *senders.PAGES,
     *sign_in.PAGES,
     *operator_accounts.PAGES,
     *operator_account.PAGES,

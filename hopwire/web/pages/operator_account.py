@@ -47,6 +47,7 @@ NOTICES = {
     "spend_month_80": _("80 % of the money for the month is spent"),
     "spend_month_100": _("The money for the month is spent"),
     "held": _("Messages wait for the operator"),
+    "mailing_paused": _("A mailing was paused"),
 }
 
 
