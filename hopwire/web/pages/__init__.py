@@ -4,18 +4,39 @@ A group of pages is a module with its `PAGES`. It reads what came (`Visit`, `for
 and renders a template. What is live is the same page, fetched again by htmx.
 """
 
-from hopwire.web.pages import home, keys, mailings, send, senders, sign_in, texts
+from hopwire.web.pages import (
+    home,
+    keys,
+    mailings,
+    operator_account,
+    operator_account_forms,
+    operator_accounts,
+    operator_guest,
+    operator_money,
+    send,
+    senders,
+    sign_in,
+    stop_list,
+    texts,
+)
 from hopwire.web.pages.parts import Parts
 from hopwire.web.pages.site import Page, routes, trouble
 
-PAGES: list[Page] = [
-    *home.PAGES,
-    *keys.PAGES,
-    *senders.PAGES,
-    *sign_in.PAGES,
-    *send.PAGES,
-    *mailings.PAGES,
-    *texts.PAGES,
-]
+GROUPS = (
+    home,
+    keys,
+    mailings,
+    operator_account,
+    operator_account_forms,
+    operator_accounts,
+    operator_guest,
+    operator_money,
+    send,
+    senders,
+    sign_in,
+    stop_list,
+    texts,
+)
+PAGES: list[Page] = [page for group in GROUPS for page in group.PAGES]
 
 __all__ = ["PAGES", "Page", "Parts", "routes", "trouble"]
