@@ -264,6 +264,12 @@ class Admission:
         """One SMS part to this number, in millionths; 0 where there is no route."""
         return routing.price_of_part(self._tables_at(now), account, digits, country) or 0
 
+    async def is_crowded(self, account: Account, request: SendRequest, most: int, now: int) -> bool:
+        """Whether so many messages are due where this one would go first."""
+        (found,) = await self.quotes(account, [request], now)
+        steps = () if isinstance(found, ApiError) else found.steps
+        return bool(steps) and await self._store.due_on(steps[0].connector, most, now) >= most
+
     async def standing(self, account: Account, message_id: int) -> Standing | None:
         """How a message of the account stands; None for another's."""
         return (await self._store.statuses(account.id, [message_id])).get(message_id)
