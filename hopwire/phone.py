@@ -174,4 +174,4 @@ def _described(number: PhoneNumber) -> Number | None:
     if phonenumbers.is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
         return None  # also what can only be dialled from the same town
     digits = phonenumbers.format_number(number, PhoneNumberFormat.E164).removeprefix("+")
-    return Number(digits, _country_of(number))
+    return Number(digits, _country_of(number)) if len(digits) in _LENGTHS else None

@@ -1,6 +1,6 @@
 import phonenumbers
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from phonenumbers import PhoneNumberFormat, PhoneNumberType, ValidationResult
 
@@ -149,6 +149,7 @@ def test_an_international_mobile_number_of_any_country_is_read_as_it_is(region: 
         assert phone.parse(number.digits, "UA") == number
 
 
+@example("10000000000000", "DE")  # a possible national number, and too long for an international one
 @given(st.text(st.sampled_from("+ -()0123456789a,"), max_size=20), st.sampled_from(["UA", "US", "DE", "XX"]))
 def test_what_is_read_is_possible(typed: str, home_country: str) -> None:
     number = phone.parse(typed, home_country)
