@@ -13,6 +13,7 @@ from hopwire import money
 from hopwire.model import Account
 
 LANGUAGES = ("uk", "en")
+THEMES = ("light", "dark")  # of the pages; "": as the system of the reader has it
 _MAILBOX = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-z0-9-]+(\.[a-z0-9-]+)+")  # as HTML has it
 
 

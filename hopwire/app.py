@@ -32,6 +32,7 @@ from hopwire.config import Config, HttpConnector, Viber
 from hopwire.credentials import Credentials, KeyUse, installation_secret, totp
 from hopwire.errors import Unavailable
 from hopwire.fetch import Pictures
+from hopwire.mailings import MailingRunner
 from hopwire.model import Receipt
 from hopwire.routes import network
 from hopwire.routing import Times
@@ -39,12 +40,15 @@ from hopwire.store import Store
 from hopwire.store.batch import Batch
 from hopwire.store.directory import Directory
 from hopwire.store.inbox import Inbox
+from hopwire.store.mailings import Mailings
 from hopwire.store.migrate import open_store
 from hopwire.store.owner import OwnedStore, Owner
 from hopwire.store.retention import Retention
 from hopwire.web.app import App
 from hopwire.web.callbacks import Callbacks, Keep, Source
 from hopwire.web.http_php import HttpPhp
+from hopwire.web.pages import PAGES, Parts
+from hopwire.web.request_log import RequestLog
 from hopwire.web.wire import HttpProtocol
 from hopwire.worker import Worker
 
@@ -101,6 +105,7 @@ def web_app(
     directory: Directory,
     use: KeyUse,
     installation: str = "",
+    log: RequestLog | None = None,
 ) -> App:
     """The ASGI application over a store; `installation` names its database among those of other gateways."""
 
@@ -123,11 +128,24 @@ def web_app(
         if isinstance(connector, HttpConnector)
     }
     return App(
-        HttpPhp(admission, credentials, config.sms, proxies, installation),
+        HttpPhp(admission, credentials, config.sms, proxies, installation, log),
         Callbacks(sources, keep, proxies),
         store,
+        _parts(config, store, admission, credentials) if config.cabinet.enabled else None,
         metrics_token=config.metrics.token,
         demo_token=config.demo.token,
+    )
+
+
+def _parts(config: Config, store: Store, admission: Admission, credentials: Credentials) -> Parts:
+    """What the pages work with."""
+    return Parts(
+        config=config,
+        store=store,
+        admission=admission,
+        credentials=credentials,
+        secret=installation_secret(config.store),
+        paths=frozenset(page.path for page in PAGES),
     )
 
 
@@ -161,6 +179,7 @@ async def working(assignment: Assignment, store: Store) -> AsyncIterator[None]:
             config.retention.texts_days,
             config.retention.numbers_days,
         ),
+        requests_days=config.cabinet.requests_days,
     )
     await worker.start(channels(config, worker), at_once=not config.store.postgres)
     try:
@@ -210,8 +229,12 @@ async def _serving(
     admission = Admission(store, directory, network(config), times, check_image)
     await admission.refresh()
     use = KeyUse(directory)
-    watches = [asyncio.ensure_future(admission.watch()), asyncio.ensure_future(use.watch())]
-    app = web_app(config, store, admission, directory, use, await store.installation())
+    me = f"{socket.gethostname()}:{os.getpid()}"
+    mailings = MailingRunner(admission, Mailings(store.engine), directory, me, config.sms.max_parts, now_ms)
+    requests = RequestLog(store.keep_requests)
+    watches = [asyncio.ensure_future(one.watch()) for one in (admission, use, mailings, requests)]
+    log = requests if config.cabinet.enabled and config.cabinet.requests_days else None
+    app = web_app(config, store, admission, directory, use, await store.installation(), log)
     servers = [
         (server(app, config, tls=name == "https"), socket.socket(fileno=fd))
         for name, fd in assignment.sockets.items()
@@ -227,8 +250,9 @@ async def _serving(
         await asyncio.gather(*running)
         for watch in watches:
             watch.cancel()
-        with contextlib.suppress(Unavailable):
-            await use.write()
+        for told in (use, requests):
+            with contextlib.suppress(Unavailable):
+                await told.write()
 
 
 class _Server(uvicorn.Server):

@@ -15,6 +15,7 @@ from uuid import uuid4
 import planted
 import psycopg
 import pytest
+from cabinet import browser, cabinet  # noqa: F401 - fixtures
 from rules_ends import Operator
 from smpp_ends import Lines, Smsc
 

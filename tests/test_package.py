@@ -36,4 +36,4 @@ def test_what_is_installed_makes_a_database(installed: Path, tmp_path: Path) -> 
     env = environment({"PYTHONPATH": str(installed), "HOPWIRE__STORE__URL": f"sqlite:{tmp_path / 'x.db'}"})
     command = [sys.executable, "-m", "hopwire", "db", "upgrade", "--json"]
     done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, '{"before": 0, "after": 6}\n'), done.stderr
+    assert (done.returncode, done.stdout) == (0, '{"before": 0, "after": 7}\n'), done.stderr

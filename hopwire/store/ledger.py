@@ -3,13 +3,18 @@
 What messages move is in `Store`. Every movement is a row of the ledger, never changed.
 """
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
 from hopwire import money
 from hopwire.errors import NotEnoughMoney
+from hopwire.store import tallies
 from hopwire.store.audit import Audited
 from hopwire.store.engine import Row, Tx
+from hopwire.store.rows import kept_by_id
+from hopwire.store.tallies import Counts
+from hopwire.tallies import of_refund
 
 PAGE = 1000
 
@@ -63,13 +68,29 @@ class Ledger(Audited):
         """Correct the balance; what can be spent after that. As `top_up`, but nobody has paid."""
         return await self._move("adjustment", account_id, amount, note, now)
 
-    async def _move(self, kind: str, account_id: int, amount: int, note: str, now: int) -> int:
-        def work(tx: Tx) -> int:
-            left = _put(tx, kind, account_id, amount, note, now)
-            self._note(tx, kind, f"account {account_id}", {}, {"amount": money.text(amount), "note": note})
-            return left
+    async def move_once(
+        self, kind: str, account_id: int, amount: int, note: str, since: int, now: int
+    ) -> int | None:
+        """As `top_up` or `adjust`, the kind; None: since that moment this was done, and nothing is done.
+
+        So that a form which is sent twice, or by two operators, moves money once.
+        """
+
+        def work(tx: Tx) -> int | None:
+            tx.all("lock_funds", ids=[account_id])
+            if tx.all("moved_by_hand", account_id=account_id, since=since):
+                return None
+            return self._enter(tx, kind, account_id, amount, note, max(now, since))
 
         return await self.engine.write(work)
+
+    async def _move(self, kind: str, account_id: int, amount: int, note: str, now: int) -> int:
+        return await self.engine.write(lambda tx: self._enter(tx, kind, account_id, amount, note, now))
+
+    def _enter(self, tx: Tx, kind: str, account_id: int, amount: int, note: str, now: int) -> int:
+        left = _put(tx, kind, account_id, amount, note, now)
+        self._note(tx, kind, f"account {account_id}", {}, {"amount": money.text(amount), "note": note})
+        return left
 
     async def transfer(self, giver_id: int, taker_id: int, amount: int, note: str, now: int) -> int:
         """Move money from one account to another; what the giver can spend after that.
@@ -95,14 +116,18 @@ class Ledger(Audited):
         """
 
         def work(tx: Tx) -> list[Refund]:
-            tx.all("load_deliveries", ids=[message_id])  # so that it is given back once
+            owner = kept_by_id(tx.all("load_deliveries", ids=[message_id]))  # so that it is given back once
             earned = tx.all("earned_by", message_id=message_id)
             tx.all("lock_funds", ids=sorted({account_id for account_id, *_ in earned}))
             back = []
+            counts: Counts = Counter()
             for account_id, kind, amount, step in earned:
                 given = amount if kind == "charge" else -amount
                 _put(tx, "refund", account_id, given, note, now, None, message_id, step)
                 back.append(Refund(account_id, given))
+                channel = owner[message_id].delivery.rungs[step].plan.channel
+                tallies.add(counts, account_id, now, [of_refund(given, channel, own=kind == "charge")])
+            tallies.write(tx, counts)
             if back:
                 told = {f"account {one.account_id}": money.text(one.amount) for one in back}
                 self._note(tx, "refund", f"message {message_id}", {}, {**told, "note": note})

@@ -19,6 +19,7 @@ from hopwire.errors import Unavailable
 from hopwire.store import Store
 from hopwire.web.callbacks import Callbacks
 from hopwire.web.exchange import Handler
+from hopwire.web.pages import PAGES, Parts, routes, trouble
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -31,12 +32,20 @@ class App:
     """The ASGI application of a web process."""
 
     def __init__(
-        self, http_php: Handler, callbacks: Callbacks, store: Store, *, metrics_token: str, demo_token: str
+        self,
+        http_php: Handler,
+        callbacks: Callbacks,
+        store: Store,
+        parts: Parts | None = None,
+        *,
+        metrics_token: str,
+        demo_token: str,
     ) -> None:
+        """`parts` are what the pages work with; None: there are no pages."""
         self.handlers = dict.fromkeys(PATHS, http_php)  # by path, for the wire
         self._rest = Starlette(
             routes=[
-                Route("/", _root),
+                *(routes(parts, PAGES) if parts else [Route("/", _root)]),
                 Route("/healthz", _healthz),
                 Route("/readyz", _readyz(store)),
                 Route("/version", _version),
@@ -45,7 +54,7 @@ class App:
                 *([Route("/demo/statuses", _demo_statuses(store, demo_token))] if demo_token else []),
             ],
             exception_handlers={
-                404: _not_found,
+                404: _not_found(parts),
                 405: _not_allowed,
                 Unavailable: _unavailable,
                 ClientDisconnect: _gone,
@@ -142,8 +151,16 @@ def _demo_statuses(store: Store, token: str) -> Endpoint:
     return statuses
 
 
-async def _not_found(request: Request, exc: Exception) -> Response:
-    return PlainTextResponse("Not found\n", 404)
+def _not_found(parts: Parts | None) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """A browser is shown a page."""
+    show = trouble(parts) if parts else None
+
+    async def not_found(request: Request, exc: Exception) -> Response:
+        if show and "text/html" in request.headers.get("accept", ""):
+            return await show(request)
+        return PlainTextResponse("Not found\n", 404)
+
+    return not_found
 
 
 async def _not_allowed(request: Request, exc: Exception) -> Response:

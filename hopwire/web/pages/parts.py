@@ -1,0 +1,57 @@
+"""What pages work with."""
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import jinja2
+
+from hopwire.admission import Admission
+from hopwire.config import Config
+from hopwire.credentials import Credentials
+from hopwire.store import Store
+from hopwire.store.engine import Engine
+from hopwire.store.sessions import Sessions
+from hopwire.web.pages import assets
+from hopwire.web.pages.marks import visible
+from hopwire.web.pages.words import translations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The gateway, in the eyes of its pages."""
+
+    config: Config
+    store: Store
+    admission: Admission
+    credentials: Credentials
+    secret: bytes  # the installation's
+    paths: frozenset[str]  # of all pages
+    sessions: Sessions = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sessions", Sessions(self.store.engine))
+
+    @property
+    def engine(self) -> Engine:
+        return self.store.engine
+
+    @staticmethod
+    def templates(language: str) -> jinja2.Environment:
+        return templates(language)
+
+
+@lru_cache
+def templates(language: str) -> jinja2.Environment:
+    """The templates, with their sentences in a language."""
+    made = jinja2.Environment(
+        loader=jinja2.PackageLoader("hopwire.web.pages"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+    )
+    made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
+    made.globals["asset"] = assets.address
+    made.filters["visible"] = visible
+    return made

@@ -1,0 +1,209 @@
+"""Pages in a real browser: a gateway, people who are signed in, and what must be right on every page.
+
+Tests that use it run on one loop for the session, so that the browser is started once.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import gateway
+import msgspec
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+
+from hopwire.admission import now_ms
+from hopwire.credentials import hash_password
+from hopwire.model import Account, Limits
+from hopwire.store.sessions import Sessions
+
+ROOT = Path(__file__).parent.parent
+ARTEFACTS = ROOT / "artefacts"
+AXE = ROOT / "requirements/npm/node_modules/axe-core/axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+PASSWORD = gateway.PASSWORD  # of every account here
+HASH = hash_password(PASSWORD)
+WIDTHS = (320, 768, 1440)
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WATCH = "addEventListener('securitypolicyviolation', e => console.error('POLICY ' + e.violatedDirective));"
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """Chromium, once for all."""
+    path = os.environ.get("HOPWIRE_TEST_CHROMIUM", "/usr/bin/chromium")
+    if not os.access(path, os.X_OK):
+        pytest.skip("Chromium is not here; scripts/test installs it")
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=path, args=ARGS)
+        yield started
+        await started.close()
+
+
+class Person:
+    """Somebody with a browser; what goes wrong on his pages is kept."""
+
+    def __init__(self, context: BrowserContext, base: str) -> None:
+        self.context = context
+        self.base = base
+        self.complaints: list[str] = []
+
+    async def page(self) -> Page:
+        page = await self.context.new_page()
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        return page
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        refused = "the server responded with a status of 4" in message.text  # a form that is not right yet
+        if message.type == "error" and not refused:
+            self.complaints.append(message.text)
+
+    async def open(self, path: str) -> Page:
+        page = await self.page()
+        await page.goto(self.base + path)
+        return page
+
+
+class Cabinet:
+    """A running gateway with its pages, and a browser before it."""
+
+    def __init__(self, running: gateway.Gateway, browser: Browser) -> None:
+        self.gateway = running
+        self.base = f"http://localhost:{running.ports['http']}"
+        self._browser = browser
+        self._people: list[Person] = []
+
+    async def account(self, login: str, **traits: Any) -> Account:
+        """Another account with `PASSWORD`, and its traits."""
+        directory = self.gateway.directory
+        traits.setdefault("limits", Limits(destinations=("*",)))
+        made = await directory.create_account(login, HASH, now_ms(), **traits)
+        assert made is not None
+        found = await directory.account_by_login(login)
+        assert found is not None
+        return found[0]
+
+    async def speaks(self, login: str, language: str) -> None:
+        """An account's language from now on."""
+        found = await self.gateway.directory.account_by_login(login)
+        assert found is not None
+        await self.gateway.directory.set_account(found[0].id, {"language": language})
+
+    async def session(self, login: str, operator_id: int | None = None) -> str:
+        """A cookie of somebody who has just signed in."""
+        found = await self.gateway.directory.account_by_login(login)
+        assert found is not None
+        return await Sessions(self.gateway.store.engine).begin(
+            found[0].id, "127.0.0.1", "test", now_ms(), operator_id
+        )
+
+    async def person(self, login: str = "", **options: Any) -> Person:
+        """Somebody before a browser, signed in or not; options as Playwright's new_context has them."""
+        options = {"locale": "en-GB", "viewport": {"width": 1440, "height": 900}, **options}
+        context = await self._browser.new_context(**options)
+        await context.add_init_script(WATCH)
+        if login:
+            cookie = {"name": "hopwire", "value": await self.session(login), "url": self.base}
+            await context.add_cookies([cookie])  # type: ignore[list-item]
+        made = Person(context, self.base)
+        self._people.append(made)
+        return made
+
+    async def get(self, path: str, login: str = "", **headers: str) -> gateway.Reply:
+        """A page without a browser."""
+        lines = [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+        if login:
+            lines.append(f"Cookie: hopwire={await self.session(login)}")
+        return await self.gateway.get(path, *lines)
+
+    async def post(self, path: str, fields: dict[str, str], login: str = "", **headers: str) -> gateway.Reply:
+        """A form without a browser, from a page of ours."""
+        lines = [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+        lines += ["Sec-Fetch-Site: same-origin", "Content-Type: application/x-www-form-urlencoded"]
+        if login:
+            lines.append(f"Cookie: hopwire={await self.session(login)}")
+        return await self.gateway.post(path, urlencode(fields).encode(), *lines)
+
+    async def close(self) -> None:
+        complaints = [complaint for person in self._people for complaint in person.complaints]
+        await asyncio.gather(*(person.context.close() for person in self._people))
+        assert complaints == []
+
+
+@asynccontextmanager
+async def opened(folder: Path, browser: Browser, **sections: Any) -> AsyncIterator[Cabinet]:
+    """A gateway with its pages; settings as `gateway.running` takes them."""
+    async with gateway.running(folder, **sections) as running:
+        made = Cabinet(running, browser)
+        yield made
+        await made.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def cabinet(tmp_path: Path, browser: Browser) -> AsyncIterator[Cabinet]:
+    """One for a test, with the account `shop`, an operator `boss`, and another customer `rival`."""
+    async with opened(tmp_path, browser, demo={"token": "t"}) as made:
+        await made.account("boss", operator=True, language="en")
+        await made.account("rival", language="en")
+        await made.gateway.directory.set_account(1, {"language": "en", "customer": "The Shop"})
+        yield made
+
+
+# ---- what must be right on every page
+
+
+async def is_accessible(page: Page) -> None:
+    """axe-core finds nothing of WCAG 2.2 A and AA, in the colours that are on."""
+    assert AXE.exists(), "axe-core is not here; scripts/test installs it"
+    await page.evaluate(AXE.read_text("utf-8"))
+    found = await page.evaluate("rules => axe.run({runOnly: rules})", RULES)
+    told = [
+        f"{one['id']}: {node['html'][:200]} {node.get('failureSummary', '')}"
+        for one in found["violations"]
+        for node in one["nodes"]
+    ]
+    assert not told, "\n".join(told)
+
+
+async def fits(page: Page) -> None:
+    """Nothing is wider than the screen, but what scrolls by itself."""
+    wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0, f"{page.url} is {wide} pixels too wide"
+
+
+async def look_over(cabinet: Cabinet, path: str, login: str, name: str = "") -> None:
+    """A page at three widths, light in English and dark in Ukrainian; pictures of it where it has a name."""
+    for scheme, language in (("light", "en"), ("dark", "uk")):
+        if login:
+            await cabinet.speaks(login, language)
+        person = await cabinet.person(login, color_scheme=scheme, locale=language)
+        page = await person.page()
+        response = await page.goto(cabinet.base + path)
+        assert response is not None and response.status == 200
+        await is_accessible(page)
+        for width in WIDTHS:
+            await page.set_viewport_size({"width": width, "height": 900})
+            await fits(page)
+            if name:
+                ARTEFACTS.mkdir(exist_ok=True)
+                file = ARTEFACTS / f"{name}-{width}-{scheme}-{language}.png"
+                await page.screenshot(path=file, full_page=True)
+        await page.close()
+
+
+def json_of(reply: gateway.Reply) -> Any:
+    return msgspec.json.decode(reply.body)
