@@ -180,8 +180,9 @@ def library(digits: str) -> tuple[str, str] | None:
     except phonenumbers.NumberParseException:
         return None
     possible = phonenumbers.is_possible_number_with_reason(full) == ValidationResult.IS_POSSIBLE
-    if not (possible and 7 <= len(digits) <= 15):
+    read = phonenumbers.format_number(full, PhoneNumberFormat.E164)[1:]
+    if not possible or not all(7 <= len(one) <= 15 for one in (digits, read)):
         return None
     country = phonenumbers.region_code_for_number(full)
     main = phonenumbers.region_code_for_country_code(full.country_code or 0)
-    return phonenumbers.format_number(full, PhoneNumberFormat.E164)[1:], country or main
+    return read, country or main
