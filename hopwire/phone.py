@@ -59,6 +59,13 @@ def kind(number: Number) -> str:
     return _TYPES.get(phonenumbers.number_type(phonenumbers.parse("+" + number.digits)), "other")
 
 
+@lru_cache(maxsize=512)
+def example(country: str) -> Number | None:
+    """A mobile number as the country has them; None for what is no country."""
+    found = phonenumbers.example_number_for_type(country, PhoneNumberType.MOBILE)
+    return _described(found) if found else None
+
+
 def costly(digits: str, country: str) -> bool:
     """Whether who is called earns by it, or what is called is a pager or a satellite's phone.
 

@@ -1171,6 +1171,9 @@ SELECT id, account_id FROM mailings
 DELETE FROM mailing_rows WHERE mailing_id = :mailing_id
    AND n <= (SELECT min(n) + :n FROM mailing_rows WHERE mailing_id = :mailing_id)
 
+-- name: discard_mailing
+DELETE FROM mailings WHERE id = :id
+
 -- name: forget_mailing
 UPDATE mailings SET content = '', state = CASE WHEN ended_at IS NULL THEN 'stopped' ELSE state END,
        ended_at = coalesce(ended_at, :now)

@@ -7,14 +7,17 @@ and renders a template. What is live is the same page, fetched again by htmx.
 from hopwire.web.pages import (
     home,
     keys,
+    mailings,
     operator_account,
     operator_account_forms,
     operator_accounts,
     operator_guest,
     operator_money,
+    send,
     senders,
     sign_in,
     stop_list,
+    texts,
 )
 from hopwire.web.pages.parts import Parts
 from hopwire.web.pages.site import Page, routes, trouble
@@ -22,14 +25,17 @@ from hopwire.web.pages.site import Page, routes, trouble
 GROUPS = (
     home,
     keys,
+    mailings,
     operator_account,
     operator_account_forms,
     operator_accounts,
     operator_guest,
     operator_money,
+    send,
     senders,
     sign_in,
     stop_list,
+    texts,
 )
 PAGES: list[Page] = [page for group in GROUPS for page in group.PAGES]
 

@@ -23,6 +23,7 @@ from hopwire.web.pages.parts import Parts
 from hopwire.web.pages.words import LANGUAGES, Words, language_of, marked
 
 FORM_BYTES = 1_048_576  # of a form without a file
+TEXT_BYTES = 4_194_304  # of one field of a form with a file, which is in memory
 FIELDS = 500
 SAID = "said"  # the cookie with the sentence that the next page shows
 TONES = {
@@ -210,7 +211,9 @@ class Visit:
         if int(length) > most:
             raise Problem(413, "The form is too large.")
         try:
-            return await self.request.form(max_files=1, max_fields=FIELDS, max_part_size=most)
+            return await self.request.form(
+                max_files=1, max_fields=FIELDS, max_part_size=min(most, TEXT_BYTES)
+            )
         except HTTPException:
             raise Problem(400, "The form cannot be read.") from None
 
