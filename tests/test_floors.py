@@ -11,13 +11,14 @@ FLOORS = [
     {"errors", "model", "metrics", "prefixes", "hours", "files", "privacy"},
     {"vault", "prices", "rung"},
     {"config"},
-    {"phone", "wap", "money", "smpp", "translit", "templates", "images", "addresses", "via", "links"}
+    {"phone", "wap", "money", "smpp", "translit", "templates", "images", "addresses", "via", "lists", "links"}
     | {"choice", "failover", "pulse"},
     # the cores stand on one another, too: a plan counts parts, and a part may be a WAP push
-    {"sms", "delivery", "limits", "access"},
-    {"routing", "inbox", "timeline"},
+    {"sms", "delivery", "limits", "access", "contents"},
+    {"routing", "inbox", "timeline", "mailing"},
     {"store", "channels", "simulators", "logs", "fetch", "mail"},
     {"admission", "worker", "webhooks", "credentials", "accounts", "routes", "postman"},
+    {"mailings"},  # each row goes the way of a request
     {"web", "cli"},
     {"app"},
 ]

@@ -198,6 +198,10 @@ class Directory(Audited):
     async def accounts(self) -> list[Account]:
         return [account_of(row) for row in await self.engine.read(lambda tx: tx.all("accounts"))]
 
+    async def account(self, account_id: int) -> Account | None:
+        rows = await self.engine.read(lambda tx: tx.all("account_by_id", id=account_id))
+        return account_of(rows[0]) if rows else None
+
     async def account_by_login(self, login: str) -> tuple[Account, Secrets] | None:
         """The account, and what is kept of its secrets."""
         rows = await self.engine.read(lambda tx: tx.all("account_by_login", login=plain(login)))
@@ -249,11 +253,16 @@ class Directory(Audited):
     async def keys(self) -> list[ApiKey]:
         return [_key(row) for row in await self.engine.read(lambda tx: tx.all("keys"))]
 
-    async def revoke_key(self, key_id: int, now: int) -> bool:
-        """False where there is no such key, or it was revoked before."""
+    async def keys_of(self, account_id: int) -> list[ApiKey]:
+        """The keys of an account, oldest first."""
+        rows = await self.engine.read(lambda tx: tx.all("keys_of", account_id=account_id))
+        return [_key(row) for row in rows]
+
+    async def revoke_key(self, key_id: int, now: int, account_id: int = 0) -> bool:
+        """False where there is no such key, of this account or (0) of any, or it was revoked before."""
 
         def work(tx: Tx) -> bool:
-            found = tx.run("revoke_key", id=key_id, now=now) == 1
+            found = tx.run("revoke_key", id=key_id, account_id=account_id, now=now) == 1
             if found:
                 self._note(tx, "revoke key", f"key {key_id}", {"revoked": False}, {"revoked": True})
             return found
@@ -268,14 +277,17 @@ class Directory(Audited):
         now: int,
         overlap_ms: int,
         expires_at: int | None = None,
+        account_id: int = 0,
     ) -> int | ApiKey | None:
         """A new key with the traits of this one, which ends when the overlap is over; the id of the new one.
 
-        The other key where there are two already; None where there is no such key, or it has ended.
+        The other key where there are two already; None where there is no such key, of this account or (0) of
+        any, or it has ended.
         """
 
         def work(tx: Tx) -> int | ApiKey | None:
-            old = next((one for one in map(_key, tx.all("hold_key", id=key_id)) if one.is_valid(now)), None)
+            held = map(_key, tx.all("hold_key", id=key_id, account_id=account_id))
+            old = next((one for one in held if one.is_valid(now)), None)
             if old is None:
                 return None
             beside = map(_key, tx.all("keys_beside", id=old.id, replaces=old.replaces))

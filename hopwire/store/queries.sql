@@ -387,6 +387,12 @@ SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_
        a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed
   FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id ORDER BY a.id
 
+-- name: account_by_id
+SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
+       a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
+       a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed
+  FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id WHERE a.id = :id
+
 -- name: account_by_login
 SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
        a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
@@ -487,6 +493,10 @@ SELECT count(*) FROM recovery_codes WHERE account_id = :account_id AND used_at I
 SELECT account_id, name, channel, connector, state, note, changed_at FROM senders
  ORDER BY account_id, name, channel, connector
 
+-- name: sender_names_of
+SELECT account_id, name, channel, connector, state, note, changed_at FROM senders
+ WHERE account_id = :account_id ORDER BY name, channel, connector
+
 -- name: put_sender
 INSERT INTO senders (account_id, name, channel, connector, state, note, changed_at)
 VALUES (:account_id, :name, :channel, :connector, :state, :note, :changed_at)
@@ -509,13 +519,19 @@ SELECT id, account_id, prefix, name, created_at, revoked_at, scopes, addresses, 
        in_url_at, replaces
   FROM api_keys ORDER BY id
 
+-- name: keys_of
+SELECT id, account_id, prefix, name, created_at, revoked_at, scopes, addresses, post_only, expires_at, used_at,
+       in_url_at, replaces
+  FROM api_keys WHERE account_id = :account_id ORDER BY id
+
 -- name: revoke_key
-UPDATE api_keys SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL
+UPDATE api_keys SET revoked_at = :now
+ WHERE id = :id AND :account_id IN (0, account_id) AND revoked_at IS NULL
 
 -- name: hold_key
 SELECT id, account_id, prefix, name, created_at, revoked_at, scopes, addresses, post_only, expires_at, used_at,
        in_url_at, replaces
-  FROM api_keys WHERE id = :id {for_update}
+  FROM api_keys WHERE id = :id AND :account_id IN (0, account_id) {for_update}
 
 -- name: keys_beside
 SELECT id, account_id, prefix, name, created_at, revoked_at, scopes, addresses, post_only, expires_at, used_at,
@@ -882,3 +898,120 @@ DELETE FROM templates
 -- name: set_template_active
 UPDATE templates SET active = :active
  WHERE id = :id AND :sender IN ('', sender) AND :language IN ('', language)
+
+-- ---- mailings, and saved texts
+
+-- name: create_mailing
+INSERT INTO mailings (account_id, created_at, name, content, state, reason, starts_at, total, good, bad, repeated,
+                      accepted, refused, parts, price, worker, lease_at, ended_at)
+VALUES (:account_id, :now, :name, :content, 'reading', '', NULL, 0, 0, 0, 0, 0, 0, 0, 0, '', 0, NULL)
+RETURNING id
+
+-- name: mailing
+SELECT id, account_id, created_at, name, content, state, reason, starts_at, total, good, bad, repeated, accepted,
+       refused, parts, price, ended_at
+  FROM mailings WHERE id = :id AND account_id = :account_id
+
+-- name: mailings_of
+SELECT id, account_id, created_at, name, content, state, reason, starts_at, total, good, bad, repeated, accepted,
+       refused, parts, price, ended_at
+  FROM mailings WHERE account_id = :account_id AND id < :before ORDER BY id DESC LIMIT :n
+
+-- name: hold_mailing
+SELECT id, account_id, created_at, name, content, state, reason, starts_at, total, good, bad, repeated, accepted,
+       refused, parts, price, ended_at
+  FROM mailings WHERE id = :id AND account_id = :account_id {for_update}
+
+-- name: move_mailing
+UPDATE mailings SET state = :state, reason = :reason, starts_at = :starts_at, ended_at = :ended_at, lease_at = 0
+ WHERE id = :id
+
+-- name: count_rows
+UPDATE mailings SET total = total + :total, good = good + :good, bad = bad + :bad, repeated = repeated + :repeated,
+       accepted = accepted + :accepted, refused = refused + :refused, parts = parts + :parts, price = price + :price
+ WHERE id = :id
+
+-- name: waiting_mailings
+-- Those that are at work, and uploads that have broken off; the one that has waited longest first.
+SELECT id, account_id FROM mailings
+ WHERE ended_at IS NULL AND lease_at <= :now
+   AND (state = 'checking' OR state = 'sending' AND coalesce(starts_at, 0) <= :now
+        OR state = 'reading' AND created_at < :broken_off)
+ ORDER BY lease_at, id LIMIT :n
+
+-- name: lease_mailing
+UPDATE mailings SET worker = :worker, lease_at = :until
+ WHERE id = :id AND lease_at <= :now AND state IN ('checking', 'sending', 'reading')
+
+-- name: leave_mailing
+UPDATE mailings SET worker = '', lease_at = :until WHERE id = :id AND worker = :worker
+
+-- name: hold_leased
+SELECT id, account_id, created_at, name, content, state, reason, starts_at, total, good, bad, repeated, accepted,
+       refused, parts, price, ended_at
+  FROM mailings WHERE id = :id AND account_id = :account_id AND worker = :worker {for_update}
+
+-- name: hold_sending
+SELECT id, account_id FROM mailings WHERE id {in ids} AND state = 'sending' ORDER BY id {for_update}
+
+-- name: create_mailing_row
+INSERT INTO mailing_rows (mailing_id, n, line, number, fields, state, message_id, error)
+VALUES (:mailing_id, :n, :line, :number, :fields, :state, :message_id, :error)
+
+-- name: rows_in_state
+SELECT n, line, number, fields, state, message_id, error FROM mailing_rows
+ WHERE mailing_id = :mailing_id AND n > :after AND state {in states} ORDER BY n LIMIT :limit
+
+-- name: rows_among
+SELECT n, state, message_id FROM mailing_rows WHERE mailing_id = :mailing_id AND n {in ns}
+
+-- name: good_numbers_among
+SELECT number FROM mailing_rows WHERE number {in numbers} AND mailing_id = :mailing_id AND state = 1
+
+-- name: mark_row
+UPDATE mailing_rows SET state = :state, number = :number, error = :error WHERE mailing_id = :mailing_id AND n = :n
+
+-- name: row_sent
+UPDATE mailing_rows SET state = 4, message_id = :message_id WHERE mailing_id = :mailing_id AND n = :n
+
+-- name: refuse_rows
+UPDATE mailing_rows SET state = 5, error = :error
+ WHERE mailing_id = :mailing_id AND n {in ns} AND state = 1 RETURNING n
+
+-- name: rows_to
+SELECT mailing_id, n, state, message_id, fields, (SELECT created_at FROM mailings WHERE id = mailing_id),
+       (SELECT account_id FROM mailings WHERE id = mailing_id)
+  FROM mailing_rows WHERE number {in names} ORDER BY mailing_id, n
+
+-- name: erase_row
+UPDATE mailing_rows SET number = :number, fields = '{}', state = :state, error = :error
+ WHERE mailing_id = :mailing_id AND n = :n
+
+-- name: old_mailings
+-- What was left lying is as old as its creation; what is to be sent later is not old.
+SELECT id, account_id FROM mailings
+ WHERE content <> '' AND created_at < :before
+   AND (ended_at < :before OR state IN ('reading', 'checking', 'ready', 'paused'))
+ ORDER BY created_at LIMIT 1
+
+-- name: drop_rows
+DELETE FROM mailing_rows WHERE mailing_id = :mailing_id
+   AND n <= (SELECT min(n) + :n FROM mailing_rows WHERE mailing_id = :mailing_id)
+
+-- name: forget_mailing
+UPDATE mailings SET content = '', name = '', state = CASE WHEN ended_at IS NULL THEN 'stopped' ELSE state END,
+       ended_at = coalesce(ended_at, :now)
+ WHERE id = :id
+
+-- name: put_text
+INSERT INTO texts (account_id, name, content, changed_at) VALUES (:account_id, :name, :content, :changed_at)
+ON CONFLICT (account_id, name) DO UPDATE SET content = excluded.content, changed_at = excluded.changed_at
+
+-- name: texts_of
+SELECT name, content, changed_at FROM texts WHERE account_id = :account_id ORDER BY name
+
+-- name: texts_named
+SELECT name, content, changed_at FROM texts WHERE account_id = :account_id AND name {in names} ORDER BY name
+
+-- name: remove_texts
+DELETE FROM texts WHERE account_id = :account_id AND name {in names}

@@ -50,6 +50,7 @@ class Order(NamedTuple):
     key_id: int = 0  # by which it was asked for; 0: by a password
     client_key: str = ""  # that the client gave to this request, so that it can be made again; "": none
     parts: int = 1  # of the SMS, as the client is told
+    row: tuple[int, int] | None = None  # of a mailing, by its id and its number, that it is the message of
 
     @property
     def price(self) -> int:

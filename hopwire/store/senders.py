@@ -24,6 +24,11 @@ class Senders(Audited):
         """Every name of every account, in whatever state."""
         return [SenderName._make(row) for row in await self.engine.read(lambda tx: tx.all("sender_names"))]
 
+    async def of(self, account_id: int) -> list[SenderName]:
+        """Every name of an account, in whatever state."""
+        rows = await self.engine.read(lambda tx: tx.all("sender_names_of", account_id=account_id))
+        return [SenderName._make(row) for row in rows]
+
     async def put(self, names: Iterable[SenderName]) -> None:
         """Enter these, each instead of the one of the same account, name, channel and connector."""
         entered = list(names)

@@ -4,10 +4,10 @@ A group of pages is a module with its `PAGES`. It reads what came (`Visit`, `for
 and renders a template. What is live is the same page, fetched again by htmx.
 """
 
-from hopwire.web.pages import home, sign_in
+from hopwire.web.pages import home, keys, sign_in
 from hopwire.web.pages.parts import Parts
 from hopwire.web.pages.site import Page, routes, trouble
 
-PAGES: list[Page] = [*home.PAGES, *sign_in.PAGES]
+PAGES: list[Page] = [*home.PAGES, *keys.PAGES, *sign_in.PAGES]
 
 __all__ = ["PAGES", "Page", "Parts", "routes", "trouble"]
