@@ -1,7 +1,7 @@
 """Which new passwords are too easy to guess.
 
-Rule: a password is judged by how it would be guessed: what is known of its owner, rows of keys, one thing again
-and again, and words that everybody takes, with digits and signs around them.
+Rule: a password is judged by how it would be guessed: what is known of its owner, rows of keys, the same over
+and over, and words that everybody takes, with digits and signs around them.
 """
 
 import re

@@ -31,6 +31,9 @@ class Session(NamedTuple):
     origin: str  # address
     agent: str  # as the browser calls itself
 
+    def is_open(self, now: int) -> bool:
+        return self.seen_at > now - IDLE_MS and self.created_at > now - LONGEST_MS
+
 
 class SignedIn(NamedTuple):
     """A session, its account, and whether that has a second factor."""
@@ -70,7 +73,7 @@ class Sessions:
         if not rows:
             return None
         session, account = Session(*rows[0][n:-1]), account_of(rows[0][:n])
-        if session.seen_at <= now - IDLE_MS or session.created_at <= now - LONGEST_MS:
+        if not session.is_open(now):
             return None
         if session.seen_at <= now - SEEN_MS:
             await self.engine.write(lambda tx: tx.run("session_seen", digest=digest, at=now))
