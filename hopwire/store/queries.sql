@@ -275,6 +275,45 @@ SELECT id, account_id, accepted_at, send_at, recipient, sms_sender, sms, viber_s
        (SELECT state FROM deliveries WHERE deliveries.id = messages.id)
   FROM messages WHERE id = :id
 
+-- ---- looking through messages: search.py
+
+-- name: message_from
+SELECT id, accepted_at FROM messages WHERE id >= :id ORDER BY id LIMIT 1
+
+-- name: message_of
+SELECT id FROM messages WHERE id = :id AND id < :before AND :account_id IN (0, account_id)
+
+-- name: messages_before
+SELECT id FROM messages WHERE id < :before ORDER BY id DESC LIMIT :n
+
+-- name: messages_of_before
+SELECT id FROM messages WHERE account_id = :account_id AND id < :before ORDER BY id DESC LIMIT :n
+
+-- name: fitting
+-- Texts and states are told where the rest fits and somebody has to look into them. Deliveries are looked up for
+-- these rows alone; a join might be planned over all messages.
+SELECT id, CASE WHEN :with_texts = 1 THEN sms END, CASE WHEN :with_texts = 1 THEN viber END,
+       CASE WHEN :with_state = 1 THEN (SELECT state FROM deliveries WHERE deliveries.id = messages.id) END
+  FROM messages
+ WHERE id {in ids} AND accepted_at >= :since AND accepted_at < :until
+   AND (:any_number = 1 OR recipient {in numbers} OR recipient LIKE :ending OR recipient LIKE :forgotten)
+   AND (:sender = '' OR lower(:sender) = lower(sms_sender) OR lower(:sender) = lower(viber_sender))
+   AND (:any_status = 1 OR (SELECT status FROM deliveries WHERE deliveries.id = messages.id) {in statuses})
+ ORDER BY id DESC
+
+-- name: messages_among
+SELECT id, account_id, accepted_at, send_at, recipient, sms_sender, sms, viber_sender, viber,
+       (SELECT status_at FROM deliveries WHERE deliveries.id = messages.id),
+       (SELECT state FROM deliveries WHERE deliveries.id = messages.id)
+  FROM messages WHERE id {in ids} ORDER BY id DESC
+
+-- name: moved_among
+SELECT message_id, account_id, kind, sum(amount) FROM ledger
+ WHERE message_id {in ids} AND kind IN ('reserve', 'charge', 'release', 'refund')
+ GROUP BY message_id, account_id, kind
+
+-- ---- one message
+
 -- name: events_of
 SELECT at, step, part, what, status, code, detail, handed_at FROM events WHERE message_id = :id ORDER BY id
 
@@ -508,6 +547,18 @@ INSERT INTO senders (account_id, name, channel, connector, state, note, changed_
 VALUES (:account_id, :name, :channel, :connector, :state, :note, :changed_at)
 ON CONFLICT (account_id, name, channel, connector)
 DO UPDATE SET state = excluded.state, note = excluded.note, changed_at = excluded.changed_at
+
+-- name: ask_for_sender
+-- One that is there stays as it is, but for one that was refused.
+INSERT INTO senders (account_id, name, channel, connector, state, note, changed_at)
+VALUES (:account_id, :name, :channel, :connector, :state, :note, :changed_at)
+ON CONFLICT (account_id, name, channel, connector)
+DO UPDATE SET state = excluded.state, note = excluded.note, changed_at = excluded.changed_at
+ WHERE senders.state = 'refused'
+
+-- name: withdraw_sender
+DELETE FROM senders WHERE account_id = :account_id AND name = :name AND channel = :channel
+   AND connector = '' AND state <> 'approved' RETURNING state
 
 -- name: remove_sender
 DELETE FROM senders WHERE account_id = :account_id AND name = :name AND channel = :channel
@@ -904,6 +955,51 @@ DELETE FROM templates
 -- name: set_template_active
 UPDATE templates SET active = :active
  WHERE id = :id AND :sender IN ('', sender) AND :language IN ('', language)
+
+-- ---- what has happened, in numbers
+
+-- name: add_tally
+INSERT INTO tallies (account_id, hour, kind, detail, n) VALUES (:account_id, :hour, :kind, :detail, :n)
+ON CONFLICT (account_id, hour, kind, detail) DO UPDATE SET n = tallies.n + excluded.n
+
+-- name: messages_until
+SELECT id, accepted_at, account_id, (SELECT status FROM deliveries WHERE deliveries.id = messages.id)
+  FROM messages WHERE id <= :until ORDER BY id DESC LIMIT :n
+
+-- name: events_until
+-- With the status before, where it may have changed for the last time, and of a failure (what: timeline.What) the
+-- connector that had the step then, where another one (17: rerouted) has it now. "+ 0": by the message's own index.
+SELECT id, at, message_id, step, what, status, code,
+       CASE WHEN status > 2 THEN (SELECT b.status FROM events b WHERE b.message_id = e.message_id AND b.id < e.id
+                                   ORDER BY b.id + 0 DESC LIMIT 1) END,
+       CASE WHEN what IN (3, 7, 8) THEN (SELECT r.detail FROM events r WHERE r.message_id = e.message_id
+                                            AND r.id > e.id AND r.step = e.step AND r.what = 17
+                                          ORDER BY r.id + 0 LIMIT 1) END
+  FROM events e WHERE id <= :until ORDER BY id DESC LIMIT :n
+
+-- name: ledger_until
+SELECT id, at, account_id, kind, amount, message_id, step, connector FROM ledger
+ WHERE id <= :until AND message_id IS NOT NULL ORDER BY id DESC LIMIT :n
+
+-- name: states_among
+SELECT id, account_id, recipient, status_at, worker, state FROM deliveries WHERE id {in ids}
+
+-- name: tally_sums
+SELECT kind, detail, sum(n) FROM tallies
+ WHERE account_id = :account_id AND hour >= :since AND hour < :until GROUP BY kind, detail ORDER BY kind, detail
+
+-- name: tally_sums_of_all
+SELECT kind, detail, sum(n) FROM tallies
+ WHERE hour >= :since AND hour < :until GROUP BY kind, detail ORDER BY kind, detail
+
+-- name: tally_hours
+SELECT hour, kind, sum(n) FROM tallies
+ WHERE account_id = :account_id AND hour >= :since AND hour < :until AND kind {in kinds}
+ GROUP BY hour, kind ORDER BY hour
+
+-- name: tally_hours_of_all
+SELECT hour, kind, sum(n) FROM tallies
+ WHERE hour >= :since AND hour < :until AND kind {in kinds} GROUP BY hour, kind ORDER BY hour
 
 -- ---- mailings, and saved texts
 

@@ -473,8 +473,8 @@ CREATE TABLE texts (
     PRIMARY KEY (account_id, name)
 );
 
--- What has happened in an hour, counted a few seconds after it did: how many messages, or how much money. The
--- counters "tallied/…" tell up to which row that was done.
+-- What has happened in an hour: how many messages, or how much money. The counters "tallied/…" tell up to which row
+-- of a table that is still to be counted which was there before.
 CREATE TABLE tallies (
     account_id BIGINT NOT NULL,
     hour       BIGINT NOT NULL,       -- its first millisecond

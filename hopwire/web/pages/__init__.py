@@ -4,10 +4,32 @@ A group of pages is a module with its `PAGES`. It reads what came (`Visit`, `for
 and renders a template. What is live is the same page, fetched again by htmx.
 """
 
-from hopwire.web.pages import home, keys, sign_in
+from hopwire.web.pages import (
+    home,
+    keys,
+    register,
+    reset,
+    second_factor,
+    security,
+    senders,
+    set_up,
+    settings,
+    sign_in,
+)  # fmt: skip
 from hopwire.web.pages.parts import Parts
 from hopwire.web.pages.site import Page, routes, trouble
 
-PAGES: list[Page] = [*home.PAGES, *keys.PAGES, *sign_in.PAGES]
+PAGES: list[Page] = [
+    *home.PAGES,
+    *keys.PAGES,
+    *senders.PAGES,
+    *settings.PAGES,
+    *security.PAGES,
+    *second_factor.PAGES,
+    *sign_in.PAGES,
+    *register.PAGES,
+    *reset.PAGES,
+    *set_up.PAGES,
+]
 
 __all__ = ["PAGES", "Page", "Parts", "routes", "trouble"]

@@ -1,9 +1,9 @@
 """Asking for an account, confirming the address, and being invited.
 
-Rule 1: who asks learns nothing about whether an address is known: the answer and the work are the same, and only
-its mailbox is told.
-Rule 2: opening a link changes nothing; the button on its page does, so that who looks through mail for its reader
-opens no account.
+Rule 1: who asks learns nothing about whether an address is known: the answer and the work are the same, and
+only its mailbox is told.
+Rule 2: opening a link changes nothing; the button on its page does, so that who looks through mail for its
+reader opens no account.
 """
 
 from starlette.responses import Response

@@ -1,7 +1,7 @@
 """A forgotten password: a link in a mail, and another password.
 
-Rule: who asks learns nothing about whether there is such an account: the answer, what is done and what is written
-are the same; where nobody is found, the letter is to nobody.
+Rule: who asks learns nothing about whether there is such an account: the answer, what is done and what is
+written are the same; where nobody is found, the letter is to nobody.
 """
 
 from starlette.responses import Response

@@ -1,6 +1,7 @@
 """One's own address, password, and password for the API.
 
-Rule: another address counts once a link that was sent there is opened by who is signed in; the old one is told.
+Rule: another address counts once a link that was sent there is opened by who is signed in; the old one is
+told.
 """
 
 from starlette.responses import Response

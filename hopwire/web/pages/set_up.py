@@ -1,6 +1,7 @@
 """The first way in: the first operator's account, by a link that `hopwire serve` prints; and the demo's.
 
-Rule: the link makes an operator only while there is none; the demo's is a session that waits to be taken over.
+Rule: the link makes an operator only while there is none; the demo's is a session that waits to be taken
+over.
 """
 
 from starlette.responses import RedirectResponse, Response

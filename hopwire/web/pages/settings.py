@@ -88,7 +88,7 @@ async def change(visit: Visit) -> Response:
     if form.errors:
         return await _settings(visit, form, 422)
     await visit.directory.set_account(visit.account.id, changes)
-    return visit.to("/settings", visit.words("Your settings are kept."))
+    return visit.to("/settings", visit.words("Your settings are saved."))
 
 
 def _line(form: Form, name: str) -> str:
