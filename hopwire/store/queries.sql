@@ -530,8 +530,14 @@ DELETE FROM sessions WHERE account_id = :account_id AND digest <> :but
 -- name: end_old_sessions
 DELETE FROM sessions WHERE seen_at <= :idle_since OR created_at <= :created_before
 
+-- name: set_email
+UPDATE accounts SET email = :email WHERE id = :id AND email = :before
+
 -- name: set_password
 UPDATE accounts SET password_hash = :hash WHERE id = :id
+
+-- name: replace_password
+UPDATE accounts SET password_hash = :after WHERE id = :id AND password_hash = :before
 
 -- name: set_api_password
 UPDATE accounts SET api_password = :hash WHERE id = :id
