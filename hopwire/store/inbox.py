@@ -46,6 +46,15 @@ class Stopped(NamedTuple):
     note: str
 
 
+class Stop(NamedTuple):
+    """An entry of a stop list, and whose that is."""
+
+    account_id: int  # `EVERYONE`: it counts for all
+    number: str  # digits
+    at: int
+    note: str
+
+
 Came = tuple[int, Sequence[Incoming]]  # when, and the parts of one message
 About = tuple[str, str, str]  # connector, id of a message: the upstream's, or ours as m:ID; number, digits
 
@@ -225,6 +234,24 @@ class Inbox(Audited):
             lambda tx: tx.all("stopped_from", account_id=account_id, first=digits, until=until, n=n)
         )
         return [Stopped(*row) for row in rows]
+
+    async def stops(self, after: tuple[str, int], n: int) -> list[Stop]:
+        """What is on all stop lists behind a number and an account, in the order of these."""
+        number, account_id = after
+        where = {"after": plain(number), "after_id": account_id, "n": n}
+        return [Stop._make(row) for row in await self.engine.read(lambda tx: tx.all("stop_lists", **where))]
+
+    async def stops_of(self, account_id: int, after: str, n: int) -> list[Stop]:
+        """What is on an account's stop list behind a number, in the order of the numbers."""
+        where = {"account_id": account_id, "after": plain(after), "n": n}
+        return [Stop._make(row) for row in await self.engine.read(lambda tx: tx.all("stop_list_of", **where))]
+
+    async def stops_with(self, number: str, n: int) -> list[Stop]:
+        """The stop lists that the number is on."""
+        where = {"number": _digits(number), "n": n}
+        return [
+            Stop._make(row) for row in await self.engine.read(lambda tx: tx.all("stop_lists_with", **where))
+        ]
 
 
 # ---- inside a transaction

@@ -13,6 +13,12 @@ SELECT value FROM meta WHERE name = 'schema_version'
 -- name: set_schema_version
 UPDATE meta SET value = :value WHERE name = 'schema_version'
 
+-- name: engine_version
+{engine_version}
+
+-- name: database_bytes
+{database_bytes}
+
 -- name: name_installation
 INSERT INTO meta (name, value) VALUES ('installation', :value) ON CONFLICT (name) DO NOTHING
 
@@ -263,6 +269,10 @@ SELECT account_id, connector, sum(CASE kind WHEN 'charge' THEN 1 ELSE 0 END),
    AND kind NOT IN ('reserve', 'release') AND message_id IS NOT NULL
  GROUP BY account_id, connector ORDER BY account_id, connector
 
+-- name: moved_by_hand
+SELECT 1 FROM ledger WHERE account_id = :account_id AND at >= :since
+   AND kind NOT IN ('reserve', 'release') AND kind IN ('topup', 'adjustment') LIMIT 1
+
 -- name: ledger_sums
 SELECT a.currency, l.kind, sum(l.amount) FROM ledger l JOIN accounts a ON a.id = l.account_id
  GROUP BY a.currency, l.kind ORDER BY a.currency, l.kind
@@ -449,6 +459,21 @@ SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_
        a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed
   FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id WHERE a.id = :id
 
+-- name: accounts_page
+-- Of letters beyond ASCII not every database knows the capital ones: a customer is found in three spellings.
+SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
+       a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
+       a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed
+  FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id
+ WHERE a.id < :before AND :status IN (-1, a.status) AND :parent_id IN (0, coalesce(a.parent_id, 0))
+   AND (:words = '%' OR a.id = :id OR lower(a.login) LIKE :words ESCAPE '!' OR a.email LIKE :words ESCAPE '!'
+        OR lower(a.customer) LIKE :words ESCAPE '!' OR a.customer LIKE :typed ESCAPE '!'
+        OR a.customer LIKE :title ESCAPE '!' OR a.customer LIKE :capital ESCAPE '!')
+ ORDER BY a.id DESC LIMIT :n
+
+-- name: logins
+SELECT id, login FROM accounts WHERE id {in ids}
+
 -- name: account_by_login
 SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
        a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
@@ -488,6 +513,8 @@ SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_
        s.digest, s.account_id, s.operator_id, s.created_at, s.seen_at, s.proved_at, s.origin, s.agent, a.totp <> ''
   FROM sessions s JOIN accounts a ON a.id = s.account_id LEFT JOIN accounts p ON p.id = a.parent_id
  WHERE s.digest = :digest
+   AND (s.operator_id IS NULL
+        OR EXISTS (SELECT 1 FROM accounts o WHERE o.id = s.operator_id AND o.operator = 1 AND o.status = 1))
 
 -- name: set_account
 UPDATE accounts SET credit_limit = :credit_limit, home_country = :home_country, time_zone = :time_zone,
@@ -499,7 +526,7 @@ UPDATE accounts SET credit_limit = :credit_limit, home_country = :home_country, 
 
 -- name: create_session
 INSERT INTO sessions (digest, account_id, operator_id, created_at, seen_at, proved_at, origin, agent)
-VALUES (:digest, :account_id, :operator_id, :now, :now, :now, :origin, :agent)
+VALUES (:digest, :account_id, :operator_id, :now, :now, :proved_at, :origin, :agent)
 
 -- name: sessions_of
 SELECT digest, account_id, operator_id, created_at, seen_at, proved_at, origin, agent FROM sessions
@@ -552,6 +579,10 @@ SELECT account_id, name, channel, connector, state, note, changed_at FROM sender
 -- name: sender_names_of
 SELECT account_id, name, channel, connector, state, note, changed_at FROM senders
  WHERE account_id = :account_id ORDER BY name, channel, connector
+
+-- name: sender_names_in
+SELECT account_id, name, channel, connector, state, note, changed_at FROM senders
+ WHERE state = :state ORDER BY changed_at, account_id, name, channel, connector LIMIT :n
 
 -- name: put_sender
 INSERT INTO senders (account_id, name, channel, connector, state, note, changed_at)
@@ -653,7 +684,8 @@ VALUES (:at, :actor, :origin, :action, :object, :before, :after, :digest) RETURN
 
 -- name: audit_entries
 SELECT id, at, actor, origin, action, object, before, after, digest FROM audit
- WHERE id < :before AND :object IN ('', object) ORDER BY id DESC LIMIT :n
+ WHERE id < :before AND (:object IN ('', object) OR object LIKE :below ESCAPE '!') AND actor LIKE :actor ESCAPE '!'
+ ORDER BY id DESC LIMIT :n
 
 -- name: audit_page
 SELECT id, at, actor, origin, action, object, before, after, digest FROM audit
@@ -735,6 +767,17 @@ SELECT number, at, note FROM stop_list WHERE account_id = :account_id AND number
 -- name: stopped_from
 SELECT number, at, note FROM stop_list WHERE account_id = :account_id AND number >= :first AND number < :until
  ORDER BY number LIMIT :n
+
+-- name: stop_lists
+SELECT account_id, number, at, note FROM stop_list
+ WHERE (number, account_id) > (:after, :after_id) ORDER BY number, account_id LIMIT :n
+
+-- name: stop_lists_with
+SELECT account_id, number, at, note FROM stop_list WHERE number = :number ORDER BY account_id LIMIT :n
+
+-- name: stop_list_of
+SELECT account_id, number, at, note FROM stop_list
+ WHERE account_id = :account_id AND number > :after ORDER BY number LIMIT :n
 
 -- ---- connectors
 
@@ -1101,9 +1144,13 @@ UPDATE mailing_rows SET state = 5, error = :error
  WHERE mailing_id = :mailing_id AND n {in ns} AND state = 1 RETURNING n
 
 -- name: rows_to
-SELECT mailing_id, n, state, message_id, fields, (SELECT created_at FROM mailings WHERE id = mailing_id),
-       (SELECT account_id FROM mailings WHERE id = mailing_id)
+SELECT (SELECT created_at FROM mailings WHERE id = mailing_id),
+       (SELECT account_id FROM mailings WHERE id = mailing_id), mailing_id, n, state, message_id, fields,
+       error
   FROM mailing_rows WHERE number {in names} ORDER BY mailing_id, n
+
+-- name: hold_mailings
+SELECT id FROM mailings WHERE id {in ids} ORDER BY id {for_update}
 
 -- name: erase_row
 UPDATE mailing_rows SET number = :number, fields = '{}', state = :state, error = :error
@@ -1121,7 +1168,7 @@ DELETE FROM mailing_rows WHERE mailing_id = :mailing_id
    AND n <= (SELECT min(n) + :n FROM mailing_rows WHERE mailing_id = :mailing_id)
 
 -- name: forget_mailing
-UPDATE mailings SET content = '', name = '', state = CASE WHEN ended_at IS NULL THEN 'stopped' ELSE state END,
+UPDATE mailings SET content = '', state = CASE WHEN ended_at IS NULL THEN 'stopped' ELSE state END,
        ended_at = coalesce(ended_at, :now)
  WHERE id = :id
 
