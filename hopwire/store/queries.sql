@@ -804,6 +804,27 @@ DELETE FROM connector_states WHERE worker = :worker
 -- name: forget_states
 DELETE FROM connector_states WHERE at < :before
 
+-- name: add_minute
+INSERT INTO connector_minutes (connector, minute, submitted, taken, refused, throttled, unknown, receipts,
+                               latency_ms, down)
+VALUES (:connector, :minute, :submitted, :taken, :refused, :throttled, :unknown, :receipts, :latency_ms, :down)
+ON CONFLICT (connector, minute) DO UPDATE
+SET submitted = connector_minutes.submitted + excluded.submitted,
+    taken = connector_minutes.taken + excluded.taken, refused = connector_minutes.refused + excluded.refused,
+    throttled = connector_minutes.throttled + excluded.throttled,
+    unknown = connector_minutes.unknown + excluded.unknown,
+    receipts = connector_minutes.receipts + excluded.receipts,
+    latency_ms = CASE WHEN connector_minutes.latency_ms >= excluded.latency_ms THEN connector_minutes.latency_ms
+                      ELSE coalesce(excluded.latency_ms, connector_minutes.latency_ms) END,
+    down = CASE WHEN excluded.down = 1 THEN 1 ELSE connector_minutes.down END
+
+-- name: minutes
+SELECT connector, minute, submitted, taken, refused, throttled, unknown, receipts, latency_ms, down
+  FROM connector_minutes WHERE minute >= :since AND :connector IN ('', connector) ORDER BY minute, connector
+
+-- name: forget_minutes
+DELETE FROM connector_minutes WHERE minute < :before
+
 -- ---- fsck: each row returned is a fault
 
 -- name: fsck_balance
@@ -1184,3 +1205,29 @@ SELECT name, content, changed_at FROM texts WHERE account_id = :account_id AND n
 
 -- name: remove_texts
 DELETE FROM texts WHERE account_id = :account_id AND name {in names}
+
+-- ---- the log of requests
+
+-- name: create_request
+INSERT INTO requests (at, account_id, key_id, method, command, outcome, message_id, origin, n, slowest_ms)
+VALUES (:at, :account_id, :key_id, :method, :command, :outcome, :message_id, :origin, :n, :slowest_ms)
+
+-- name: requests_of
+SELECT id, at, account_id, key_id, method, command, outcome, message_id, origin, n, slowest_ms FROM requests
+ WHERE account_id = :account_id AND id < :before AND :key_id IN (-1, key_id)
+   AND :ok IN (-1, CASE WHEN outcome = 'ok' THEN 1 ELSE 0 END)
+ ORDER BY id DESC LIMIT :n
+
+-- name: refused_requests
+SELECT id, at, account_id, key_id, method, command, outcome, message_id, origin, n, slowest_ms FROM requests
+ WHERE account_id = :account_id AND id < :before AND :key_id IN (-1, key_id) AND outcome <> 'ok'
+ ORDER BY id DESC LIMIT :n
+
+-- name: forget_requests
+DELETE FROM requests WHERE id IN (SELECT id FROM requests WHERE at < :before ORDER BY at LIMIT :n)
+
+-- name: forget_registrations
+DELETE FROM registrations WHERE confirmed_at IS NULL AND at < :before
+
+-- name: forget_mails
+DELETE FROM mails WHERE id < (SELECT min(id) + 1000 FROM mails) AND at < :before

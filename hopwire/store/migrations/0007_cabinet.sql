@@ -61,6 +61,7 @@ CREATE TABLE requests (
     slowest_ms BIGINT NOT NULL
 );
 CREATE INDEX requests_account ON requests (account_id, id);
+CREATE INDEX requests_refused ON requests (account_id, id) WHERE outcome <> 'ok';
 CREATE INDEX requests_at ON requests (at);
 
 CREATE TABLE mailings (
