@@ -264,6 +264,10 @@ class Admission:
         """One SMS part to this number, in millionths; 0 where there is no route."""
         return routing.price_of_part(self._tables_at(now), account, digits, country) or 0
 
+    def prices(self, account: Account, digits: str, country: str, now: int) -> dict[tuple[str, str], int]:
+        """Channel and type -> what a part to this number costs, in millionths, where there is a route."""
+        return routing.prices(self._tables_at(now), account, digits, country)
+
     async def standing(self, account: Account, message_id: int) -> Standing | None:
         """How a message of the account stands; None for another's."""
         return (await self._store.statuses(account.id, [message_id])).get(message_id)

@@ -243,6 +243,23 @@ SELECT id, at, kind, CASE kind WHEN 'charge' THEN -amount ELSE amount END, messa
    AND kind NOT IN ('reserve', 'release') AND kind <> 'cost'
  ORDER BY at, id LIMIT :n
 
+-- name: by_hand
+SELECT id, at, kind, amount, message_id, step, connector, other_id, note FROM ledger
+ WHERE account_id = :account_id AND message_id IS NULL AND at >= :since AND (at, id) < (:at, :id)
+ ORDER BY at DESC, id DESC LIMIT :n
+
+-- name: balance
+SELECT balance FROM accounts WHERE id = :id
+
+-- name: moved_in_hours
+SELECT hour, kind, detail, n FROM tallies
+ WHERE account_id = :account_id AND hour >= :since AND kind IN ('spent', 'commission') ORDER BY hour
+
+-- name: moved_by_messages
+-- Whether there is any: the first row of the index tells.
+SELECT 1 FROM ledger WHERE account_id = :account_id AND at >= :since AND at < :until
+   AND kind NOT IN ('reserve', 'release') AND message_id IS NOT NULL AND kind <> 'cost' LIMIT 1
+
 -- name: margins
 SELECT account_id, connector, sum(CASE kind WHEN 'charge' THEN 1 ELSE 0 END),
        sum(CASE kind WHEN 'charge' THEN amount ELSE 0 END), sum(CASE kind WHEN 'commission' THEN amount ELSE 0 END),
