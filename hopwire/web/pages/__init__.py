@@ -10,8 +10,11 @@ from hopwire.web.pages import (
     operator_account,
     operator_account_forms,
     operator_accounts,
+    operator_audit,
     operator_guest,
     operator_money,
+    operator_stops,
+    operator_system,
     senders,
     sign_in,
 )
@@ -28,6 +31,9 @@ PAGES: list[Page] = [
     *operator_account_forms.PAGES,
     *operator_money.PAGES,
     *operator_guest.PAGES,
+    *operator_stops.PAGES,
+    *operator_audit.PAGES,
+    *operator_system.PAGES,
 ]
 
 __all__ = ["PAGES", "Page", "Parts", "routes", "trouble"]
