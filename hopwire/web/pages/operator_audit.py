@@ -19,7 +19,7 @@ CHUNK = 500
 PATH = "/operator/audit"
 AT_A_LOOK = 6  # facts; the others unfold
 COLUMNS = ("id", "time", "who", "from", "action", "object", "before", "after", "digest")
-NOTHING = ("", None, [], {})  # of what is new, this is not told
+NOTHING: tuple[object, ...] = ("", None, [], {})  # of what is new, this is not told
 _ACCOUNT = re.compile(r"account (\d{1,18})\b", re.ASCII)
 
 
