@@ -88,7 +88,7 @@ def _key(name: str) -> str:
 
 
 def settings_of(config: Config) -> Iterator[tuple[str, str]]:
-    """The settings that differ from the defaults, by their names as in the file, as TOML; secrets are hidden."""
+    """The settings that differ from the defaults, by their names, as TOML; secrets are hidden."""
     for name in (one for one, kind in SECTIONS.items() if kind is not Demo):
         yield from _differing(name, getattr(config, name))
     for name, connector in config.connectors.items():

@@ -740,7 +740,16 @@ ON CONFLICT DO NOTHING
 DELETE FROM stop_list WHERE account_id = :account_id AND number = :number
 
 -- name: stopped
-SELECT number, at, note FROM stop_list WHERE account_id = :account_id ORDER BY at DESC, number LIMIT :n
+SELECT number, at, note FROM stop_list WHERE account_id = :account_id AND (at, number) < (:at, :number)
+ ORDER BY at DESC, number DESC LIMIT :n
+
+-- name: stopped_page
+SELECT number, at, note FROM stop_list WHERE account_id = :account_id AND number > :after
+ ORDER BY number LIMIT :n
+
+-- name: stopped_from
+SELECT number, at, note FROM stop_list WHERE account_id = :account_id AND number >= :first AND number < :until
+ ORDER BY number LIMIT :n
 
 -- name: stop_lists
 SELECT account_id, number, at, note FROM stop_list
@@ -748,10 +757,6 @@ SELECT account_id, number, at, note FROM stop_list
 
 -- name: stop_lists_with
 SELECT account_id, number, at, note FROM stop_list WHERE number = :number ORDER BY account_id LIMIT :n
-
--- name: stop_list_of
-SELECT account_id, number, at, note FROM stop_list
- WHERE account_id = :account_id AND number > :after ORDER BY number LIMIT :n
 
 -- ---- connectors
 
@@ -777,6 +782,27 @@ DELETE FROM connector_states WHERE worker = :worker
 
 -- name: forget_states
 DELETE FROM connector_states WHERE at < :before
+
+-- name: add_minute
+INSERT INTO connector_minutes (connector, minute, submitted, taken, refused, throttled, unknown, receipts,
+                               latency_ms, down)
+VALUES (:connector, :minute, :submitted, :taken, :refused, :throttled, :unknown, :receipts, :latency_ms, :down)
+ON CONFLICT (connector, minute) DO UPDATE
+SET submitted = connector_minutes.submitted + excluded.submitted,
+    taken = connector_minutes.taken + excluded.taken, refused = connector_minutes.refused + excluded.refused,
+    throttled = connector_minutes.throttled + excluded.throttled,
+    unknown = connector_minutes.unknown + excluded.unknown,
+    receipts = connector_minutes.receipts + excluded.receipts,
+    latency_ms = CASE WHEN connector_minutes.latency_ms >= excluded.latency_ms THEN connector_minutes.latency_ms
+                      ELSE coalesce(excluded.latency_ms, connector_minutes.latency_ms) END,
+    down = CASE WHEN excluded.down = 1 THEN 1 ELSE connector_minutes.down END
+
+-- name: minutes
+SELECT connector, minute, submitted, taken, refused, throttled, unknown, receipts, latency_ms, down
+  FROM connector_minutes WHERE minute >= :since AND :connector IN ('', connector) ORDER BY minute, connector
+
+-- name: forget_minutes
+DELETE FROM connector_minutes WHERE minute < :before
 
 -- ---- fsck: each row returned is a fault
 
@@ -1118,9 +1144,13 @@ UPDATE mailing_rows SET state = 5, error = :error
  WHERE mailing_id = :mailing_id AND n {in ns} AND state = 1 RETURNING n
 
 -- name: rows_to
-SELECT mailing_id, n, state, message_id, fields, (SELECT created_at FROM mailings WHERE id = mailing_id),
-       (SELECT account_id FROM mailings WHERE id = mailing_id)
+SELECT (SELECT created_at FROM mailings WHERE id = mailing_id),
+       (SELECT account_id FROM mailings WHERE id = mailing_id), mailing_id, n, state, message_id, fields,
+       error
   FROM mailing_rows WHERE number {in names} ORDER BY mailing_id, n
+
+-- name: hold_mailings
+SELECT id FROM mailings WHERE id {in ids} ORDER BY id {for_update}
 
 -- name: erase_row
 UPDATE mailing_rows SET number = :number, fields = '{}', state = :state, error = :error
@@ -1138,7 +1168,7 @@ DELETE FROM mailing_rows WHERE mailing_id = :mailing_id
    AND n <= (SELECT min(n) + :n FROM mailing_rows WHERE mailing_id = :mailing_id)
 
 -- name: forget_mailing
-UPDATE mailings SET content = '', name = '', state = CASE WHEN ended_at IS NULL THEN 'stopped' ELSE state END,
+UPDATE mailings SET content = '', state = CASE WHEN ended_at IS NULL THEN 'stopped' ELSE state END,
        ended_at = coalesce(ended_at, :now)
  WHERE id = :id
 
@@ -1154,3 +1184,29 @@ SELECT name, content, changed_at FROM texts WHERE account_id = :account_id AND n
 
 -- name: remove_texts
 DELETE FROM texts WHERE account_id = :account_id AND name {in names}
+
+-- ---- the log of requests
+
+-- name: create_request
+INSERT INTO requests (at, account_id, key_id, method, command, outcome, message_id, origin, n, slowest_ms)
+VALUES (:at, :account_id, :key_id, :method, :command, :outcome, :message_id, :origin, :n, :slowest_ms)
+
+-- name: requests_of
+SELECT id, at, account_id, key_id, method, command, outcome, message_id, origin, n, slowest_ms FROM requests
+ WHERE account_id = :account_id AND id < :before AND :key_id IN (-1, key_id)
+   AND :ok IN (-1, CASE WHEN outcome = 'ok' THEN 1 ELSE 0 END)
+ ORDER BY id DESC LIMIT :n
+
+-- name: refused_requests
+SELECT id, at, account_id, key_id, method, command, outcome, message_id, origin, n, slowest_ms FROM requests
+ WHERE account_id = :account_id AND id < :before AND :key_id IN (-1, key_id) AND outcome <> 'ok'
+ ORDER BY id DESC LIMIT :n
+
+-- name: forget_requests
+DELETE FROM requests WHERE id IN (SELECT id FROM requests WHERE at < :before ORDER BY at LIMIT :n)
+
+-- name: forget_registrations
+DELETE FROM registrations WHERE confirmed_at IS NULL AND at < :before
+
+-- name: forget_mails
+DELETE FROM mails WHERE id < (SELECT min(id) + 1000 FROM mails) AND at < :before

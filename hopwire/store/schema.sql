@@ -259,6 +259,7 @@ CREATE TABLE stop_list (
     PRIMARY KEY (account_id, number)
 );
 CREATE INDEX stop_list_number ON stop_list (number);
+CREATE INDEX stop_list_newest ON stop_list (account_id, at, number);
 
 -- What the operator has ordered of connectors, and what each worker process last told of them.
 CREATE TABLE connectors (
@@ -422,6 +423,7 @@ CREATE TABLE requests (
     slowest_ms BIGINT NOT NULL
 );
 CREATE INDEX requests_account ON requests (account_id, id);
+CREATE INDEX requests_refused ON requests (account_id, id) WHERE outcome <> 'ok';
 CREATE INDEX requests_at ON requests (at);
 
 -- The same message to a list of numbers, with what differs from one to the other.

@@ -17,23 +17,26 @@ from hopwire.web.pages import (
     operator_system,
     senders,
     sign_in,
+    stop_list,
 )
 from hopwire.web.pages.parts import Parts
 from hopwire.web.pages.site import Page, routes, trouble
 
-PAGES: list[Page] = [
-    *home.PAGES,
-    *keys.PAGES,
-    *senders.PAGES,
-    *sign_in.PAGES,
-    *operator_accounts.PAGES,
-    *operator_account.PAGES,
-    *operator_account_forms.PAGES,
-    *operator_money.PAGES,
-    *operator_guest.PAGES,
-    *operator_stops.PAGES,
-    *operator_audit.PAGES,
-    *operator_system.PAGES,
-]
+GROUPS = (
+    home,
+    keys,
+    operator_account,
+    operator_account_forms,
+    operator_accounts,
+    operator_audit,
+    operator_guest,
+    operator_money,
+    operator_stops,
+    operator_system,
+    senders,
+    sign_in,
+    stop_list,
+)
+PAGES: list[Page] = [page for group in GROUPS for page in group.PAGES]
 
 __all__ = ["PAGES", "Page", "Parts", "routes", "trouble"]

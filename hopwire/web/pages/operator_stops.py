@@ -48,7 +48,9 @@ async def _found(visit: Visit, search: Form) -> list[Stop]:
         return await inbox.stops_with(read.digits if read else typed[:40], SHOWN)
     if search.value("account").strip():
         whose = await _whose(visit, search)
-        return [] if whose is None else await inbox.stops_of(whose, number, SHOWN + 1)
+        if whose is None:
+            return []
+        return [Stop(whose, *one) for one in await inbox.stopped_after(whose, number, SHOWN + 1)]
     behind = int(account) if account.isascii() and account.isdecimal() and len(account) < 19 else 0
     return await inbox.stops((number, behind), SHOWN + 1)
 
