@@ -241,11 +241,6 @@ class Inbox(Audited):
         where = {"after": plain(number), "after_id": account_id, "n": n}
         return [Stop._make(row) for row in await self.engine.read(lambda tx: tx.all("stop_lists", **where))]
 
-    async def stops_of(self, account_id: int, after: str, n: int) -> list[Stop]:
-        """What is on an account's stop list behind a number, in the order of the numbers."""
-        where = {"account_id": account_id, "after": plain(after), "n": n}
-        return [Stop._make(row) for row in await self.engine.read(lambda tx: tx.all("stop_list_of", **where))]
-
     async def stops_with(self, number: str, n: int) -> list[Stop]:
         """The stop lists that the number is on."""
         where = {"number": _digits(number), "n": n}

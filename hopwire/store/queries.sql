@@ -781,10 +781,6 @@ SELECT account_id, number, at, note FROM stop_list
 -- name: stop_lists_with
 SELECT account_id, number, at, note FROM stop_list WHERE number = :number ORDER BY account_id LIMIT :n
 
--- name: stop_list_of
-SELECT account_id, number, at, note FROM stop_list
- WHERE account_id = :account_id AND number > :after ORDER BY number LIMIT :n
-
 -- ---- connectors
 
 -- name: pause_connector
