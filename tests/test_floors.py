@@ -11,10 +11,10 @@ FLOORS = [
     {"errors", "model", "metrics", "prefixes", "hours", "files", "privacy"},
     {"vault", "prices", "rung"},
     {"config"},
-    {"phone", "wap", "money", "smpp", "translit", "templates", "images", "addresses", "via"}
+    {"phone", "wap", "money", "tables", "smpp", "translit", "templates", "images", "addresses", "via"}
     | {"choice", "failover", "pulse"},
     # the cores stand on one another, too: a plan counts parts, and a part may be a WAP push
-    {"sms", "delivery", "limits", "access"},
+    {"sms", "delivery", "limits", "access", "tariffs"},
     {"routing", "inbox", "timeline"},
     {"store", "channels", "simulators", "logs", "fetch"},
     {"admission", "worker", "webhooks", "credentials", "accounts", "routes"},

@@ -4,10 +4,16 @@ A group of pages is a module with its `PAGES`. It reads what came (`Visit`, `for
 and renders a template. What is live is the same page, fetched again by htmx.
 """
 
-from hopwire.web.pages import home, sign_in
+from hopwire.web.pages import home, price_import, price_number, prices, sign_in
 from hopwire.web.pages.parts import Parts
 from hopwire.web.pages.site import Page, routes, trouble
 
-PAGES: list[Page] = [*home.PAGES, *sign_in.PAGES]
+PAGES: list[Page] = [
+    *home.PAGES,
+    *prices.PAGES,
+    *price_import.PAGES,
+    *price_number.PAGES,
+    *sign_in.PAGES,
+]
 
 __all__ = ["PAGES", "Page", "Parts", "routes", "trouble"]
