@@ -25,6 +25,12 @@ def read(text: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
+def network(typed: str) -> str:
+    """A network, or a single address, as it is kept; raises ValueError where it is none."""
+    found = ip_network(typed)
+    return str(found.network_address if found.num_addresses == 1 else found)
+
+
 def within(text: str, networks: tuple[str, ...]) -> bool:
     """Whether an address is in one of the networks; what is no address is in none."""
     address = read(text)

@@ -6,11 +6,13 @@ Rule: an id leaves only after the message, its reservation and its first due tim
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from hopwire import choice, limits, phone, routing
+from hopwire import choice, limits, phone, routing, sms
+from hopwire.contents import Fits
 from hopwire.delivery import plan_delivery
 from hopwire.errors import (
     ApiError,
@@ -18,10 +20,12 @@ from hopwire.errors import (
     PremiumNotAllowed,
     PriceTooHigh,
     SenderNotRegistered,
+    TextTooLong,
     Unavailable,
     ViberSenderNotRegistered,
 )
 from hopwire.model import Account, Price, SendRequest, SmsContent, Step, ViberButton, ViberImage
+from hopwire.phone import Number
 from hopwire.prices import PriceLists
 from hopwire.routing import Names, Network, Tables, Times
 from hopwire.store import Accepted, Order, Standing, Store
@@ -40,6 +44,19 @@ WATCH_S = 0.5  # how soon a revoked key, a new price or a closed account is know
 
 CheckImage = Callable[[str], Awaitable[None]]
 """Looks at the picture behind a link; raises the ApiError that says what is wrong with it."""
+
+
+class Quote(NamedTuple):
+    """What would become of a request."""
+
+    steps: tuple[Step, ...]  # none: there is no route
+    parts: int  # of the SMS, as the client would be told
+    refusal: ApiError | None = None  # why it would not be accepted at this moment
+
+    @property
+    def price(self) -> int:
+        """The most that it may cost, in millionths."""
+        return sum(step.price for step in self.steps)
 
 
 def now_ms() -> int:
@@ -109,19 +126,26 @@ class Admission:
             await asyncio.sleep(WATCH_S)
 
     async def admit(
-        self, account: Account, request: SendRequest, now: int, key_id: int = 0, client_key: str = ""
+        self,
+        account: Account,
+        request: SendRequest,
+        now: int,
+        key_id: int = 0,
+        client_key: str = "",
+        row: tuple[int, int] | None = None,
     ) -> Accepted:
         """Accept one message; its id and its number of SMS parts (1 when no SMS can be sent).
 
         `key_id` is the API key by which it was asked for, 0 without one. A request that comes again with the
-        `client_key` that the client gave to it is answered as before, whatever has changed meanwhile.
+        `client_key` that the client gave to it is answered as before, whatever has changed meanwhile. Of one
+        `row`, which is the mailing's id and the row's number, comes one message at most.
         Raises the ApiError of the first check that fails; then nothing is kept.
         """
         if client_key and (known := await self._known(account, request, client_key, now)):
             return known
         self._check(account, request)
         await self._check_picture(request)
-        return _accepted(await self._enter(account, request, now, key_id, client_key))
+        return _accepted(await self._admit(self._order(account, request, now, key_id, client_key, row)))
 
     def start(
         self, account: Account, request: SendRequest, now: int, key_id: int = 0, client_key: str = ""
@@ -130,25 +154,57 @@ class Admission:
         if client_key or (self._check_image and _picture(request)):
             return asyncio.ensure_future(self.admit(account, request, now, key_id, client_key))
         self._check(account, request)
-        return self._enter(account, request, now, key_id, client_key)
+        return self._admit(self._order(account, request, now, key_id, client_key))
+
+    async def quote(self, account: Account, request: SendRequest, now: int) -> Quote:
+        """What the message would be and may cost; raises what `admit` would raise. Nothing is kept."""
+        (found,) = await self.quotes(account, [request], now)
+        if isinstance(found, ApiError):
+            raise found
+        if found.refusal:
+            raise found.refusal
+        return found
+
+    async def quotes(
+        self, account: Account, requests: Iterable[SendRequest], now: int
+    ) -> list[Quote | ApiError]:
+        """Of each request what it would be, or what is wrong with it.
+
+        What the store would refuse is told beside it: for want of money, by a limit, by the stop list.
+        """
+        orders = [await self._planned(account, one, now) for one in requests]
+        answers = iter(await self._store.foresee([one for one in orders if isinstance(one, Order)]))
+        return [one if isinstance(one, ApiError) else _quote(one, next(answers)) for one in orders]
+
+    async def _planned(self, account: Account, request: SendRequest, now: int) -> Order | ApiError:
+        try:
+            self._check(account, request)
+            await self._check_picture(request)
+            return self._order(account, request, now)
+        except ApiError as exc:
+            return exc
 
     def _check(self, account: Account, request: SendRequest) -> None:
         self._check_senders(account, request)
         _check_destination(account, request)
 
-    def _enter(
-        self, account: Account, request: SendRequest, now: int, key_id: int, client_key: str
-    ) -> "asyncio.Future[Accepted | ApiError]":
-        """Plan it, and put it among those that the next commit keeps."""
+    def _order(
+        self,
+        account: Account,
+        request: SendRequest,
+        now: int,
+        key_id: int = 0,
+        client_key: str = "",
+        row: tuple[int, int] | None = None,
+    ) -> Order:
+        """Plan it, for the next commit to keep."""
         tables = self._tables_at(now)
         steps = routing.plan(request, account, tables, self._times, now, self._names(account, request))
         steps = _quietly(account, steps)
         _check_price(account, steps)
         due_at = request.send_at if request.send_at is not None else now
         parts = routing.sms_parts(request, steps, tables, now)
-        return self._admit(
-            Order(account, request, plan_delivery(steps, due_at), now, key_id, client_key, parts)
-        )
+        return Order(account, request, plan_delivery(steps, due_at), now, key_id, client_key, parts, row)
 
     async def _known(self, account: Account, request: SendRequest, key: str, now: int) -> Accepted | None:
         """What was answered to the client's key; raises `ClientIdReused`."""
@@ -164,6 +220,16 @@ class Admission:
     def parts(self, digits: str, content: SmsContent, country: str = "") -> int:
         """Into how many SMS parts the content falls on its way to this number."""
         return routing.parts(self._tables, digits, content, country, now_ms())
+
+    def fits(self, most: int) -> Fits:
+        """What raises `TextTooLong` for contents of more than so many SMS parts."""
+
+        def check(content: SmsContent, number: Number) -> None:
+            fits = sms.surely_fits(content, most)
+            if not fits and self.parts(number.digits, content, number.country) > most:
+                raise TextTooLong
+
+        return check
 
     def _check_senders(self, account: Account, request: SendRequest) -> None:
         if account.any_sender:
@@ -205,6 +271,11 @@ class Admission:
     async def spendable(self, account: Account) -> int:
         """What the account can still spend, in millionths."""
         return await self._store.spendable(account.id)
+
+
+def _quote(order: Order, answer: Accepted | ApiError) -> Quote:
+    steps = tuple(rung.plan for rung in order.delivery.rungs)
+    return Quote(steps, order.parts, answer if isinstance(answer, ApiError) else None)
 
 
 def _accepted(answer: Accepted | ApiError) -> Accepted:

@@ -32,6 +32,7 @@ from hopwire.config import Config, HttpConnector, Viber
 from hopwire.credentials import Credentials, KeyUse, installation_secret, totp
 from hopwire.errors import Unavailable
 from hopwire.fetch import Pictures
+from hopwire.mailings import MailingRunner
 from hopwire.model import Receipt
 from hopwire.routes import network
 from hopwire.routing import Times
@@ -39,6 +40,7 @@ from hopwire.store import Store
 from hopwire.store.batch import Batch
 from hopwire.store.directory import Directory
 from hopwire.store.inbox import Inbox
+from hopwire.store.mailings import Mailings
 from hopwire.store.migrate import open_store
 from hopwire.store.owner import OwnedStore, Owner
 from hopwire.store.retention import Retention
@@ -224,7 +226,9 @@ async def _serving(
     admission = Admission(store, directory, network(config), times, check_image)
     await admission.refresh()
     use = KeyUse(directory)
-    watches = [asyncio.ensure_future(admission.watch()), asyncio.ensure_future(use.watch())]
+    me = f"{socket.gethostname()}:{os.getpid()}"
+    mailings = MailingRunner(admission, Mailings(store.engine), directory, me, config.sms.max_parts, now_ms)
+    watches = [asyncio.ensure_future(one.watch()) for one in (admission, use, mailings)]
     app = web_app(config, store, admission, directory, use, await store.installation())
     servers = [
         (server(app, config, tls=name == "https"), socket.socket(fileno=fd))

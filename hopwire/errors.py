@@ -190,9 +190,13 @@ HeadTooLarge = _error(
 )
 Unavailable = _error("unavailable", "Temporarily unavailable", status=503)
 
-# Not in the catalogue, for nobody reads it: whoever asks is left without an answer, as by a crash
+# Not in the catalogue, for no client reads them: he is left without an answer, as by a crash
 OutcomeUnknown: type[ApiError] = type(
     "OutcomeUnknown",
     (Unavailable,),
     {"code": "outcome_unknown", "__doc__": "It may have been done, and may not: who knows is gone."},
+)
+# … and a mailing's row that is not to be sent any more
+Withdrawn: type[ApiError] = type(
+    "Withdrawn", (ApiError,), {"code": "withdrawn", "text": "", "__doc__": "It is not wanted any more."}
 )

@@ -43,10 +43,14 @@ def look_for_secrets(where: str, text: str) -> None:
 
 
 def look_at_reply(content_type: str, body: bytes) -> None:
-    """What the gateway has answered; an answer in JSON is for the operator alone."""
+    """What the gateway has answered; an answer in JSON is for the operator alone.
+
+    Pages and their files show numbers and texts to whom these belong.
+    """
     if content_type.startswith("application/json"):
         return
-    look("answer", body.decode("utf-8", "replace"))
+    shown = content_type.startswith(("text/html", "text/csv"))
+    (look_for_secrets if shown else look)("answer", body.decode("utf-8", "replace"))
     if body and not _NO_BASE64.search(body) and len(body) % 4 == 0:  # the encoded dialect
         look("answer", b64decode(body.replace(b",", b"="), b"-_").decode("utf-8", "replace"))
 

@@ -7,6 +7,9 @@ from babel.messages import pofile
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 
+from hopwire.errors import CATALOGUE
+from hopwire.model import STATUS_MEANING, STATUS_TEXT
+
 PAGES = Path(__file__).parent.parent / "hopwire/web/pages"
 # what takes a sentence, and where it stands among the arguments
 KEYWORDS = {
@@ -29,8 +32,9 @@ Sentence = str | tuple[str, ...]
 
 
 def said() -> dict[Sentence, str]:
-    """Every sentence, and where it stands first."""
-    found: dict[Sentence, str] = {}
+    """Every sentence, and where it stands first; what the API answers is shown in pages, too."""
+    found: dict[Sentence, str] = {error.text: "errors.py" for error in CATALOGUE.values()}
+    found |= {text: "model.py" for texts in (STATUS_TEXT, STATUS_MEANING) for text in texts.values()}
     for file, line, sentence, *_ in extract_from_dir(PAGES, METHODS, OPTIONS, keywords=KEYWORDS):
         found.setdefault(sentence, f"{file}:{line}")
     return found

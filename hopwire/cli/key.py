@@ -1,11 +1,11 @@
 """`hopwire key`: API keys of accounts, what they may do, from where and for how long."""
 
 import re
-from ipaddress import ip_network
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hopwire import addresses
 from hopwire.cli.console import (
     AsJson,
     CommandError,
@@ -17,6 +17,7 @@ from hopwire.cli.console import (
     new_commands,
     read_config,
     say,
+    usage,
 )
 from hopwire.cli.operator import Login, find_account, in_directory
 
@@ -173,11 +174,8 @@ UNITS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
 def _network(typed: str) -> str:
-    try:
-        network = ip_network(typed)
-    except ValueError:
-        raise CommandError(Ending.USAGE, f"--address {typed}: is no address or network") from None
-    return str(network.network_address if network.num_addresses == 1 else network)
+    with usage(f"--address {typed}: is no address or network"):
+        return addresses.network(typed)
 
 
 def _duration(typed: str, option: str) -> int:

@@ -103,17 +103,24 @@ class Store:
         ids = await self._take_ids(len(orders), now)
 
         def work(tx: Tx) -> tuple[list[Accepted | ApiError], list[Notice]]:
-            answers, taken, told = limits.decide(tx, ids, orders)
+            made = limits.decide(tx, ids, orders)
+            made.keep(tx)
+            taken = made.taken
             tx.many("create_message", [message_row(*one) for one in taken])
             tx.many("create_ledger_entry", [row for one in taken for row in reservation_rows(*one)])
             turn = self._turn(tx, {i: begun(i, order) for i, order in taken}, now)
             turn.leave({i: ordered(order) for i, order in taken})
             turn.create()
-            return answers, notices.give(tx, told)
+            return made.answers, notices.give(tx, made.notices)
 
         answers, given = await self.engine.write(work)
         notices.tell(given)
         return answers
+
+    async def foresee(self, orders: Sequence[Order]) -> list[Accepted | ApiError]:
+        """What `admit` would answer now, the ids left out; nothing is kept."""
+        ids = [0] * len(orders)
+        return await self.engine.read(lambda tx: limits.decide(tx, ids, orders).answers)
 
     async def answered(
         self, account_id: int, client_key: str, fingerprint: str, now: int

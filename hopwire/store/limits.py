@@ -25,6 +25,7 @@ from hopwire.limits import DAY_MS, SEQUENCE_MS, Counter
 from hopwire.model import Account, Status
 from hopwire.store.engine import Engine, Row, Tx
 from hopwire.store.inbox import EVERYONE
+from hopwire.store.mailed import Mailed
 from hopwire.store.notices import Notice
 from hopwire.store.rows import Accepted, Order, event_row
 from hopwire.timeline import Note, What
@@ -37,50 +38,70 @@ SEQUENCE = "sequence"
 Answer = Accepted | ApiError
 
 
-class Decided(NamedTuple):
+class Decided:
     """What becomes of orders: an answer for each, those to keep, and what is to be told."""
 
-    answers: list[Answer]
-    taken: list[tuple[int, Order]]
-    notices: list[Notice]
+    def __init__(self, mailed: Mailed, watch: "_Watch | None") -> None:
+        self.answers: list[Answer] = []
+        self.taken: list[tuple[int, Order]] = []
+        self.notices: list[Notice] = []
+        self._mailed = mailed
+        self._watch = watch
+        self._spent: dict[int, int] = defaultdict(int)
+
+    def spent(self, account: int) -> int:
+        return self._spent[account]
+
+    def take(self, i: int, order: Order) -> None:
+        self._spent[order.account.id] += order.price
+        self.taken.append((i, self._watch.take(i, order) if self._watch else order))
+
+    def answer(self, order: Order, answer: Answer) -> None:
+        self.answers.append(answer)
+        if order.row and isinstance(answer, Accepted):
+            self._mailed.take(order, answer)
+
+    def keep(self, tx: Tx) -> None:
+        """Reserve and count what was taken; what is kept of the messages is the caller's."""
+        reserved = [(amount, i) for i, amount in sorted(self._spent.items()) if amount]
+        tx.many("reserve_funds", reserved)
+        self._mailed.keep(tx)
+        if self._watch:
+            self._watch.keep(tx)
 
 
 def decide(tx: Tx, ids: Sequence[int], orders: Sequence[Order]) -> Decided:
-    """Reserve and count what may be accepted, in its order; what is kept of the messages is the caller's."""
+    """Which of these may be accepted, in their order; nothing is written yet."""
     numbers = {order.request.recipient for order in orders}
     stopped = set(tx.all("stopped_among", numbers=list(numbers)))
     left: dict[int, int] = dict(tx.all("lock_funds", ids=sorted({order.account.id for order in orders})))
-    watch = _watch(tx, orders)
-    spent: dict[int, int] = defaultdict(int)
-    made = Decided([], [], [])
+    watch, mailed = _watch(tx, orders), Mailed(tx, orders)
+    made = Decided(mailed, watch)
     for i, order in zip(ids, orders, strict=True):
         account, number = order.account.id, order.request.recipient
-        answer = watch.answer(order) if watch else None
+        answer = mailed.answer(order) or (watch.answer(order) if watch else None)
         if answer is not None:
             pass
         elif stopped and not stopped.isdisjoint(((account, number), (EVERYONE, number))):
             answer = RecipientOptedOut()
-        elif account not in left or left[account] - spent[account] < order.price:
+        elif account not in left or left[account] - made.spent(account) < order.price:
             answer = NotEnoughMoney()
         else:
-            spent[account] += order.price
-            made.taken.append((i, watch.take(i, order) if watch else order))
+            made.take(i, order)
             answer = Accepted(i, order.parts)
-        made.answers.append(answer)
-    tx.many("reserve_funds", [(amount, i) for i, amount in sorted(spent.items()) if amount])
-    made.notices.extend(_low(orders, left, spent))
+        made.answer(order, answer)
+    made.notices.extend(_low(orders, left, made))
     if watch:
-        watch.keep(tx)
         made.notices.extend(watch.notices)
     return made
 
 
-def _low(orders: Iterable[Order], left: dict[int, int], spent: dict[int, int]) -> Iterable[Notice]:
+def _low(orders: Iterable[Order], left: dict[int, int], made: Decided) -> Iterable[Notice]:
     """Of the accounts that can spend less than they wanted to hear of."""
     asked = {one.account.id: one for one in orders if one.account.low_balance is not None}
     for i, one in asked.items():
-        if i in left and left[i] - spent[i] < (one.account.low_balance or 0):
-            yield _notice(one, "low_balance", "day", money.text(left[i] - spent[i]))
+        if i in left and left[i] - made.spent(i) < (one.account.low_balance or 0):
+            yield _notice(one, "low_balance", "day", money.text(left[i] - made.spent(i)))
 
 
 def _notice(order: Order, kind: str, period: str, detail: str) -> Notice:

@@ -17,6 +17,7 @@ KINDS = (
     "low_balance",
     *(f"spend_{period}_{percent}" for period in ("day", "month") for percent in (50, 80, 100)),
     "held",
+    "mailing_paused",
 )
 KEPT_MS = 366 * 86_400_000
 

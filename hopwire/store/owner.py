@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, cast
 
 import msgspec
 
-from hopwire.errors import CATALOGUE, ApiError, OutcomeUnknown, Unavailable
+from hopwire.errors import CATALOGUE, ApiError, OutcomeUnknown, Unavailable, Withdrawn
 from hopwire.model import Receipt
 from hopwire.store import Accepted, Order, Standing, Store
 from hopwire.store.engine import Engine
@@ -29,6 +29,7 @@ from hopwire.store.engine import Engine
 log = logging.getLogger(__name__)
 
 HEAD = 4
+ERRORS = {**CATALOGUE, Withdrawn.code: Withdrawn}
 
 
 class OwnerError(Exception):
@@ -175,7 +176,7 @@ class OwnedStore(Store):
 
     async def admit(self, orders: Sequence[Order]) -> list[Accepted | ApiError]:
         told = await self._ask("admit", orders)
-        return [CATALOGUE[one]() if isinstance(one, str) else one for one in told]
+        return [ERRORS[one]() if isinstance(one, str) else one for one in told]
 
     async def delete(self, account_id: int, ids: Sequence[int], now: int) -> dict[int, Standing]:
         standings: dict[int, Standing] = await self._ask("delete", account_id, ids, now)

@@ -275,6 +275,45 @@ SELECT id, account_id, accepted_at, send_at, recipient, sms_sender, sms, viber_s
        (SELECT state FROM deliveries WHERE deliveries.id = messages.id)
   FROM messages WHERE id = :id
 
+-- ---- looking through messages: search.py
+
+-- name: message_from
+SELECT id, accepted_at FROM messages WHERE id >= :id ORDER BY id LIMIT 1
+
+-- name: message_of
+SELECT id FROM messages WHERE id = :id AND id < :before AND :account_id IN (0, account_id)
+
+-- name: messages_before
+SELECT id FROM messages WHERE id < :before ORDER BY id DESC LIMIT :n
+
+-- name: messages_of_before
+SELECT id FROM messages WHERE account_id = :account_id AND id < :before ORDER BY id DESC LIMIT :n
+
+-- name: fitting
+-- Texts and states are told where the rest fits and somebody has to look into them. Deliveries are looked up for
+-- these rows alone; a join might be planned over all messages.
+SELECT id, CASE WHEN :with_texts = 1 THEN sms END, CASE WHEN :with_texts = 1 THEN viber END,
+       CASE WHEN :with_state = 1 THEN (SELECT state FROM deliveries WHERE deliveries.id = messages.id) END
+  FROM messages
+ WHERE id {in ids} AND accepted_at >= :since AND accepted_at < :until
+   AND (:any_number = 1 OR recipient {in numbers} OR recipient LIKE :ending OR recipient LIKE :forgotten)
+   AND (:sender = '' OR lower(:sender) = lower(sms_sender) OR lower(:sender) = lower(viber_sender))
+   AND (:any_status = 1 OR (SELECT status FROM deliveries WHERE deliveries.id = messages.id) {in statuses})
+ ORDER BY id DESC
+
+-- name: messages_among
+SELECT id, account_id, accepted_at, send_at, recipient, sms_sender, sms, viber_sender, viber,
+       (SELECT status_at FROM deliveries WHERE deliveries.id = messages.id),
+       (SELECT state FROM deliveries WHERE deliveries.id = messages.id)
+  FROM messages WHERE id {in ids} ORDER BY id DESC
+
+-- name: moved_among
+SELECT message_id, account_id, kind, sum(amount) FROM ledger
+ WHERE message_id {in ids} AND kind IN ('reserve', 'charge', 'release', 'refund')
+ GROUP BY message_id, account_id, kind
+
+-- ---- one message
+
 -- name: events_of
 SELECT at, step, part, what, status, code, detail, handed_at FROM events WHERE message_id = :id ORDER BY id
 
@@ -315,6 +354,61 @@ ON CONFLICT DO NOTHING
 SELECT id, at, account_id, kind, period, detail FROM notices
  WHERE :account_id IN (0, account_id) ORDER BY id DESC LIMIT :n
 
+-- name: notices_after
+SELECT n.id, n.at, n.account_id, n.kind, n.period, n.detail,
+       a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
+       a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
+       a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed
+  FROM notices n JOIN accounts a ON a.id = n.account_id LEFT JOIN accounts p ON p.id = a.parent_id
+ WHERE n.id > :after ORDER BY n.id LIMIT :n
+
+-- ---- mail
+
+-- name: create_mail
+INSERT INTO mails (at, due_at, tries, recipient, subject, body)
+VALUES (:at, :due_at, :tries, :recipient, :subject, :body)
+
+-- name: due_mails
+SELECT id, at, tries, recipient, subject, body FROM mails WHERE due_at <= :now
+ ORDER BY due_at, id LIMIT :n {skip_locked}
+
+-- name: lease_mail
+UPDATE mails SET due_at = :due_at, tries = tries + 1 WHERE id = :id
+
+-- name: put_off_mail
+UPDATE mails SET due_at = :due_at WHERE id = :id
+
+-- name: drop_mails
+DELETE FROM mails WHERE id {in ids}
+
+-- ---- registrations
+
+-- name: put_registration
+INSERT INTO registrations (email, customer, password_hash, language, at)
+VALUES (:email, :customer, :password_hash, :language, :at)
+ON CONFLICT (email) DO UPDATE SET customer = excluded.customer, password_hash = excluded.password_hash,
+    language = excluded.language, at = excluded.at WHERE registrations.confirmed_at IS NULL
+
+-- name: forget_registrations
+DELETE FROM registrations WHERE confirmed_at IS NULL AND at <= :before
+
+-- name: registration
+SELECT email, customer, password_hash, language, at, confirmed_at FROM registrations WHERE email = :email
+
+-- name: hold_registration
+SELECT email, customer, password_hash, language, at, confirmed_at FROM registrations WHERE email = :email
+{for_update}
+
+-- name: waiting_registrations
+SELECT email, customer, password_hash, language, at, confirmed_at FROM registrations
+ WHERE confirmed_at IS NOT NULL ORDER BY confirmed_at, email LIMIT :n
+
+-- name: confirm_registration
+UPDATE registrations SET confirmed_at = :now WHERE email = :email
+
+-- name: drop_registration
+DELETE FROM registrations WHERE email = :email
+
 -- ---- the directory: accounts, keys, sender names, prices
 
 -- name: create_account
@@ -324,13 +418,19 @@ INSERT INTO accounts (login, password_hash, balance, reserved, credit_limit, cur
 VALUES (:login, :password_hash, 0, 0, :credit_limit, :currency, :home_country, :time_zone,
         :any_sender, :transactional, :charge_sms_on, :status, :created_at, :parent_id, :customer, :contact,
         :language, :api, :plan, :limits, :low_balance, :operator, :email, :theme, :mailed)
-ON CONFLICT (login) DO NOTHING RETURNING id
+ON CONFLICT DO NOTHING RETURNING id
 
 -- name: accounts
 SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
        a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
        a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed
   FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id ORDER BY a.id
+
+-- name: account_by_id
+SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
+       a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
+       a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed
+  FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id WHERE a.id = :id
 
 -- name: account_by_login
 SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
@@ -345,6 +445,14 @@ SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_
        a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed,
        a.password_hash, a.api_password, a.totp, a.totp_step
   FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id WHERE a.email = :email AND a.email <> ''
+
+-- name: first_operator
+SELECT id FROM accounts WHERE operator = 1 AND status <> :closed LIMIT 1
+
+-- name: is_known
+-- Whether an address is somebody's already, by whatever of the two he signs in with.
+SELECT 1 FROM accounts WHERE login = :email OR email = :email
+UNION ALL SELECT 1 FROM registrations WHERE email = :email AND confirmed_at IS NOT NULL
 
 -- name: account_by_key
 SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
@@ -407,15 +515,44 @@ UPDATE accounts SET totp = :sealed, totp_step = :step WHERE id = :id
 -- name: use_code
 UPDATE accounts SET totp_step = :step WHERE id = :id AND totp_step < :step
 
+-- name: drop_recovery_codes
+DELETE FROM recovery_codes WHERE account_id = :account_id
+
+-- name: create_recovery_code
+INSERT INTO recovery_codes (account_id, digest) VALUES (:account_id, :digest)
+
+-- name: use_recovery_code
+UPDATE recovery_codes SET used_at = :now
+ WHERE account_id = :account_id AND digest = :digest AND used_at IS NULL
+
+-- name: recovery_codes_left
+SELECT count(*) FROM recovery_codes WHERE account_id = :account_id AND used_at IS NULL
+
 -- name: sender_names
 SELECT account_id, name, channel, connector, state, note, changed_at FROM senders
  ORDER BY account_id, name, channel, connector
+
+-- name: sender_names_of
+SELECT account_id, name, channel, connector, state, note, changed_at FROM senders
+ WHERE account_id = :account_id ORDER BY name, channel, connector
 
 -- name: put_sender
 INSERT INTO senders (account_id, name, channel, connector, state, note, changed_at)
 VALUES (:account_id, :name, :channel, :connector, :state, :note, :changed_at)
 ON CONFLICT (account_id, name, channel, connector)
 DO UPDATE SET state = excluded.state, note = excluded.note, changed_at = excluded.changed_at
+
+-- name: ask_for_sender
+-- One that is there stays as it is, but for one that was refused.
+INSERT INTO senders (account_id, name, channel, connector, state, note, changed_at)
+VALUES (:account_id, :name, :channel, :connector, :state, :note, :changed_at)
+ON CONFLICT (account_id, name, channel, connector)
+DO UPDATE SET state = excluded.state, note = excluded.note, changed_at = excluded.changed_at
+ WHERE senders.state = 'refused'
+
+-- name: withdraw_sender
+DELETE FROM senders WHERE account_id = :account_id AND name = :name AND channel = :channel
+   AND connector = '' AND state <> 'approved' RETURNING state
 
 -- name: remove_sender
 DELETE FROM senders WHERE account_id = :account_id AND name = :name AND channel = :channel
@@ -433,13 +570,19 @@ SELECT id, account_id, prefix, name, created_at, revoked_at, scopes, addresses, 
        in_url_at, replaces
   FROM api_keys ORDER BY id
 
+-- name: keys_of
+SELECT id, account_id, prefix, name, created_at, revoked_at, scopes, addresses, post_only, expires_at, used_at,
+       in_url_at, replaces
+  FROM api_keys WHERE account_id = :account_id ORDER BY id
+
 -- name: revoke_key
-UPDATE api_keys SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL
+UPDATE api_keys SET revoked_at = :now
+ WHERE id = :id AND :account_id IN (0, account_id) AND revoked_at IS NULL
 
 -- name: hold_key
 SELECT id, account_id, prefix, name, created_at, revoked_at, scopes, addresses, post_only, expires_at, used_at,
        in_url_at, replaces
-  FROM api_keys WHERE id = :id {for_update}
+  FROM api_keys WHERE id = :id AND :account_id IN (0, account_id) {for_update}
 
 -- name: keys_beside
 SELECT id, account_id, prefix, name, created_at, revoked_at, scopes, addresses, post_only, expires_at, used_at,
@@ -806,3 +949,165 @@ DELETE FROM templates
 -- name: set_template_active
 UPDATE templates SET active = :active
  WHERE id = :id AND :sender IN ('', sender) AND :language IN ('', language)
+
+-- ---- what has happened, in numbers
+
+-- name: add_tally
+INSERT INTO tallies (account_id, hour, kind, detail, n) VALUES (:account_id, :hour, :kind, :detail, :n)
+ON CONFLICT (account_id, hour, kind, detail) DO UPDATE SET n = tallies.n + excluded.n
+
+-- name: messages_until
+SELECT id, accepted_at, account_id, (SELECT status FROM deliveries WHERE deliveries.id = messages.id)
+  FROM messages WHERE id <= :until ORDER BY id DESC LIMIT :n
+
+-- name: events_until
+-- With the status before, where it may have changed for the last time, and of a failure (what: timeline.What) the
+-- connector that had the step then, where another one (17: rerouted) has it now. "+ 0": by the message's own index.
+SELECT id, at, message_id, step, what, status, code,
+       CASE WHEN status > 2 THEN (SELECT b.status FROM events b WHERE b.message_id = e.message_id AND b.id < e.id
+                                   ORDER BY b.id + 0 DESC LIMIT 1) END,
+       CASE WHEN what IN (3, 7, 8) THEN (SELECT r.detail FROM events r WHERE r.message_id = e.message_id
+                                            AND r.id > e.id AND r.step = e.step AND r.what = 17
+                                          ORDER BY r.id + 0 LIMIT 1) END
+  FROM events e WHERE id <= :until ORDER BY id DESC LIMIT :n
+
+-- name: ledger_until
+SELECT id, at, account_id, kind, amount, message_id, step, connector FROM ledger
+ WHERE id <= :until AND message_id IS NOT NULL ORDER BY id DESC LIMIT :n
+
+-- name: states_among
+SELECT id, account_id, recipient, status_at, worker, state FROM deliveries WHERE id {in ids}
+
+-- name: tally_sums
+SELECT kind, detail, sum(n) FROM tallies
+ WHERE account_id = :account_id AND hour >= :since AND hour < :until GROUP BY kind, detail ORDER BY kind, detail
+
+-- name: tally_sums_of_all
+SELECT kind, detail, sum(n) FROM tallies
+ WHERE hour >= :since AND hour < :until GROUP BY kind, detail ORDER BY kind, detail
+
+-- name: tally_hours
+SELECT hour, kind, sum(n) FROM tallies
+ WHERE account_id = :account_id AND hour >= :since AND hour < :until AND kind {in kinds}
+ GROUP BY hour, kind ORDER BY hour
+
+-- name: tally_hours_of_all
+SELECT hour, kind, sum(n) FROM tallies
+ WHERE hour >= :since AND hour < :until AND kind {in kinds} GROUP BY hour, kind ORDER BY hour
+
+-- ---- mailings, and saved texts
+
+-- name: create_mailing
+INSERT INTO mailings (account_id, created_at, name, content, state, reason, starts_at, total, good, bad, repeated,
+                      accepted, refused, parts, price, worker, lease_at, ended_at)
+VALUES (:account_id, :now, :name, :content, 'reading', '', NULL, 0, 0, 0, 0, 0, 0, 0, 0, '', 0, NULL)
+RETURNING id
+
+-- name: mailing
+SELECT id, account_id, created_at, name, content, state, reason, starts_at, total, good, bad, repeated, accepted,
+       refused, parts, price, ended_at
+  FROM mailings WHERE id = :id AND account_id = :account_id
+
+-- name: mailings_of
+SELECT id, account_id, created_at, name, content, state, reason, starts_at, total, good, bad, repeated, accepted,
+       refused, parts, price, ended_at
+  FROM mailings WHERE account_id = :account_id AND id < :before ORDER BY id DESC LIMIT :n
+
+-- name: hold_mailing
+SELECT id, account_id, created_at, name, content, state, reason, starts_at, total, good, bad, repeated, accepted,
+       refused, parts, price, ended_at
+  FROM mailings WHERE id = :id AND account_id = :account_id {for_update}
+
+-- name: move_mailing
+UPDATE mailings SET state = :state, reason = :reason, starts_at = :starts_at, ended_at = :ended_at, lease_at = 0
+ WHERE id = :id
+
+-- name: count_rows
+UPDATE mailings SET total = total + :total, good = good + :good, bad = bad + :bad, repeated = repeated + :repeated,
+       accepted = accepted + :accepted, refused = refused + :refused, parts = parts + :parts, price = price + :price
+ WHERE id = :id
+
+-- name: waiting_mailings
+-- Those that are at work, and uploads that have broken off; the one that has waited longest first.
+SELECT id, account_id FROM mailings
+ WHERE ended_at IS NULL AND lease_at <= :now
+   AND (state = 'checking' OR state = 'sending' AND coalesce(starts_at, 0) <= :now
+        OR state = 'reading' AND created_at < :broken_off)
+ ORDER BY lease_at, id LIMIT :n
+
+-- name: lease_mailing
+UPDATE mailings SET worker = :worker, lease_at = :until
+ WHERE id = :id AND lease_at <= :now AND state IN ('checking', 'sending', 'reading')
+
+-- name: leave_mailing
+UPDATE mailings SET worker = '', lease_at = :until WHERE id = :id AND worker = :worker
+
+-- name: hold_leased
+SELECT id, account_id, created_at, name, content, state, reason, starts_at, total, good, bad, repeated, accepted,
+       refused, parts, price, ended_at
+  FROM mailings WHERE id = :id AND account_id = :account_id AND worker = :worker {for_update}
+
+-- name: hold_sending
+SELECT id, account_id FROM mailings WHERE id {in ids} AND state = 'sending' ORDER BY id {for_update}
+
+-- name: create_mailing_row
+INSERT INTO mailing_rows (mailing_id, n, line, number, fields, state, message_id, error)
+VALUES (:mailing_id, :n, :line, :number, :fields, :state, :message_id, :error)
+
+-- name: rows_in_state
+SELECT n, line, number, fields, state, message_id, error FROM mailing_rows
+ WHERE mailing_id = :mailing_id AND n > :after AND state {in states} ORDER BY n LIMIT :limit
+
+-- name: rows_among
+SELECT n, state, message_id FROM mailing_rows WHERE mailing_id = :mailing_id AND n {in ns}
+
+-- name: good_numbers_among
+SELECT number FROM mailing_rows WHERE number {in numbers} AND mailing_id = :mailing_id AND state = 1
+
+-- name: mark_row
+UPDATE mailing_rows SET state = :state, number = :number, error = :error WHERE mailing_id = :mailing_id AND n = :n
+
+-- name: row_sent
+UPDATE mailing_rows SET state = 4, message_id = :message_id WHERE mailing_id = :mailing_id AND n = :n
+
+-- name: refuse_rows
+UPDATE mailing_rows SET state = 5, error = :error
+ WHERE mailing_id = :mailing_id AND n {in ns} AND state = 1 RETURNING n
+
+-- name: rows_to
+SELECT mailing_id, n, state, message_id, fields, (SELECT created_at FROM mailings WHERE id = mailing_id),
+       (SELECT account_id FROM mailings WHERE id = mailing_id)
+  FROM mailing_rows WHERE number {in names} ORDER BY mailing_id, n
+
+-- name: erase_row
+UPDATE mailing_rows SET number = :number, fields = '{}', state = :state, error = :error
+ WHERE mailing_id = :mailing_id AND n = :n
+
+-- name: old_mailings
+-- What was left lying is as old as its creation; what is to be sent later is not old.
+SELECT id, account_id FROM mailings
+ WHERE content <> '' AND created_at < :before
+   AND (ended_at < :before OR state IN ('reading', 'checking', 'ready', 'paused'))
+ ORDER BY created_at LIMIT 1
+
+-- name: drop_rows
+DELETE FROM mailing_rows WHERE mailing_id = :mailing_id
+   AND n <= (SELECT min(n) + :n FROM mailing_rows WHERE mailing_id = :mailing_id)
+
+-- name: forget_mailing
+UPDATE mailings SET content = '', name = '', state = CASE WHEN ended_at IS NULL THEN 'stopped' ELSE state END,
+       ended_at = coalesce(ended_at, :now)
+ WHERE id = :id
+
+-- name: put_text
+INSERT INTO texts (account_id, name, content, changed_at) VALUES (:account_id, :name, :content, :changed_at)
+ON CONFLICT (account_id, name) DO UPDATE SET content = excluded.content, changed_at = excluded.changed_at
+
+-- name: texts_of
+SELECT name, content, changed_at FROM texts WHERE account_id = :account_id ORDER BY name
+
+-- name: texts_named
+SELECT name, content, changed_at FROM texts WHERE account_id = :account_id AND name {in names} ORDER BY name
+
+-- name: remove_texts
+DELETE FROM texts WHERE account_id = :account_id AND name {in names}

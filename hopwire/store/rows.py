@@ -50,6 +50,7 @@ class Order(NamedTuple):
     key_id: int = 0  # by which it was asked for; 0: by a password
     client_key: str = ""  # that the client gave to this request, so that it can be made again; "": none
     parts: int = 1  # of the SMS, as the client is told
+    row: tuple[int, int] | None = None  # of a mailing, by its id and its number, that it is the message of
 
     @property
     def price(self) -> int:
@@ -250,13 +251,17 @@ def kept_by_id(rows: Iterable[Row]) -> dict[int, Kept]:
 
 def content(row: Row) -> Content:
     _, transactional, sms_sender, sms, viber_sender, viber, via = row
+    sms, viber = content_of(sms, viber)
     return Content(
-        bool(transactional),
-        sms_sender,
+        bool(transactional), sms_sender, sms, viber_sender, viber, tuple(filter(None, via.split(",")))
+    )
+
+
+def content_of(sms: str | None, viber: str | None) -> tuple[SmsContent | None, ViberContent | None]:
+    """What was sent on each channel, as it is kept."""
+    return (
         None if sms is None else _decode_sms.decode(sms),
-        viber_sender,
         None if viber is None else _decode_viber.decode(viber),
-        tuple(filter(None, via.split(","))),
     )
 
 
@@ -326,9 +331,9 @@ def story(message: Row, events: Iterable[Row], payments: Iterable[Row], receipts
         send_at=send_at,
         recipient=recipient,
         sms_sender=sms_sender,
-        sms=None if sms is None else _decode_sms.decode(sms),
+        sms=content_of(sms, None)[0],
         viber_sender=viber_sender,
-        viber=None if viber is None else _decode_viber.decode(viber),
+        viber=content_of(None, viber)[1],
         status_at=status_at,
         delivery=_decode_delivery(state),
         notes=[

@@ -430,32 +430,39 @@ CREATE TABLE mailings (
     account_id BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     name       TEXT NOT NULL,
-    content    TEXT NOT NULL,         -- JSON
-    state      TEXT NOT NULL,         -- 'checking', 'ready', 'sending', 'paused', 'stopped', 'done'
+    content    TEXT NOT NULL,         -- contents.Draft as JSON; '': it is forgotten, and so are the rows
+    state      TEXT NOT NULL,         -- mailing.State
+    reason     TEXT NOT NULL,         -- why it is paused, an error's code; '': its owner wanted it
     starts_at  BIGINT,                -- NULL: at once
-    total      BIGINT NOT NULL,       -- rows
-    done       BIGINT NOT NULL,       -- rows that were checked, and then that were sent or refused
-    accepted   BIGINT NOT NULL,
-    bad        BIGINT NOT NULL,       -- rows that cannot be sent
-    price      BIGINT NOT NULL,       -- what it may cost at most
+    total      BIGINT NOT NULL,       -- rows, of which there are:
+    good       BIGINT NOT NULL,
+    bad        BIGINT NOT NULL,
+    repeated   BIGINT NOT NULL,
+    accepted   BIGINT NOT NULL,       -- good ones that have become messages
+    refused    BIGINT NOT NULL,       -- good ones that could not
+    parts      BIGINT NOT NULL,       -- short messages, of all good ones
+    price      BIGINT NOT NULL,       -- what all good ones may cost at most
     worker     TEXT NOT NULL,         -- the process that is at it
-    lease_at   BIGINT NOT NULL,       -- until when that counts
+    lease_at   BIGINT NOT NULL,       -- until when that counts; the one that waits longest is next
     ended_at   BIGINT
 );
 CREATE INDEX mailings_account ON mailings (account_id, id);
-CREATE INDEX mailings_open ON mailings (id) WHERE ended_at IS NULL;
+CREATE INDEX mailings_open ON mailings (lease_at, id) WHERE ended_at IS NULL;
+CREATE INDEX mailings_kept ON mailings (created_at) WHERE content <> '';
 
+-- A row that becomes a message is marked in the transaction that keeps the message: none is sent twice.
 CREATE TABLE mailing_rows (
     mailing_id BIGINT NOT NULL,
     n          BIGINT NOT NULL,       -- 1 is the first
     line       BIGINT NOT NULL,       -- of the file
-    number     TEXT NOT NULL,         -- as typed; forgotten with the texts
-    fields     TEXT NOT NULL,         -- JSON
+    number     TEXT NOT NULL,         -- E.164 digits; until it is checked, and where it is bad, as typed
+    fields     TEXT NOT NULL,         -- JSON: what gaps are filled with
     state      SMALLINT NOT NULL,     -- mailing.RowState
     message_id BIGINT,
     error      TEXT NOT NULL,
     PRIMARY KEY (mailing_id, n)
 );
+CREATE INDEX mailing_rows_number ON mailing_rows (number, mailing_id);
 
 -- Messages that a customer keeps to send them again, with gaps as {{name}}.
 CREATE TABLE texts (
@@ -466,8 +473,8 @@ CREATE TABLE texts (
     PRIMARY KEY (account_id, name)
 );
 
--- What has happened in an hour, counted a few seconds after it did: how many messages, or how much money. The
--- counters "tallied/…" tell up to which row that was done.
+-- What has happened in an hour: how many messages, or how much money. The counters "tallied/…" tell up to which row
+-- of a table that is still to be counted which was there before.
 CREATE TABLE tallies (
     account_id BIGINT NOT NULL,
     hour       BIGINT NOT NULL,       -- its first millisecond
@@ -496,5 +503,5 @@ CREATE INDEX connector_minutes_minute ON connector_minutes (minute);
 
 INSERT INTO counters (name, value) VALUES ('message_id', 0), ('directory', 0), ('probe', 0), ('incoming', 0),
     ('audit', 0), ('texts', 0), ('numbers', 0), ('texts/inbox', 0), ('numbers/inbox', 0),
-    ('tallied/messages', 0), ('tallied/events', 0), ('tallied/ledger', 0);
+    ('tallied/messages', 0), ('tallied/events', 0), ('tallied/ledger', 0), ('mailed/notices', 0);
 INSERT INTO meta (name, value) VALUES ('schema_version', '7');

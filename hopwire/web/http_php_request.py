@@ -8,12 +8,10 @@ Rule 3: what the message cannot use is not checked: Viber's parameters without V
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import lru_cache
 from typing import Literal, NamedTuple
-from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
 
-from hopwire import errors, phone, sms
+from hopwire import contents, errors, phone, sms
 from hopwire.credentials import plain_login
 from hopwire.errors import ApiError
 from hopwire.model import (
@@ -40,12 +38,9 @@ COMMANDS = frozenset((b"send", b"receive", b"delete", b"price", b"balance"))
 
 _TRUE = frozenset((b"1", b"true", b"yes", b"on"))
 _FALSE = frozenset((b"0", b"false", b"no", b"off", b""))
-_SENDER = re.compile(r"[A-Za-z0-9._ -]{1,11}|\+?[0-9]{1,15}")
-_LIFETIME = re.compile(r"[0-9]{1,9}")
 _ID = re.compile(rb"[0-9]{1,16}")
 _QUOTED = re.compile(rb'"((?:[ !#-\[\]-~]|\\["\\])+)"')
 _ESCAPED = re.compile(rb"\\(.)")
-_IMAGES = (".jpg", ".jpeg", ".png", ".gif")
 _ASK_DATE = re.compile(
     r"(?:ISO-8601:)?\s*"
     r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)"
@@ -127,7 +122,7 @@ def send_request(call: Call, account: Account, now_ms: int, max_parts: int, coun
     fields = call.fields
     wants_viber, wants_redirect = _flag(fields, b"viber"), _flag(fields, b"viber_sms")
     with_sms = not wants_viber or bool(wants_redirect)
-    sender = _sms_sender(_stripped(fields, b"from")) if with_sms else ""
+    sender = contents.sms_sender(_stripped(fields, b"from")) if with_sms else ""
     number = recipient(call, account)
 
     def fits(content: SmsContent) -> None:
@@ -221,13 +216,6 @@ def _credentials(fields: Fields) -> Key | LoginPassword | None:
 # ---- the SMS
 
 
-@lru_cache(maxsize=1024)  # a client has few names, and each message has one of them
-def _sms_sender(sender: str) -> str:
-    if not _SENDER.fullmatch(sender):
-        raise errors.BadSender
-    return sender.removeprefix("+")
-
-
 def _text(fields: Fields) -> str | None:
     return forms.text(fields, b"message") or forms.text(fields, b"text")
 
@@ -245,7 +233,7 @@ def _wap(fields: Fields, text: str, fits: Fits) -> str | None:
     url = forms.text(fields, b"wap")
     if url is None:
         return None
-    if not _link(url):
+    if not contents.link(url):
         raise errors.BadWap
     fits(WapPush(url=url, text=text))
     return url
@@ -275,39 +263,19 @@ def _viber(fields: Fields) -> _Viber:
 
 
 def _viber_type(fields: Fields) -> str:
-    kind = forms.text(fields, b"viber_type") or "text"
-    if kind not in ("text", "image", "button"):
-        raise errors.BadViberType
-    return kind
+    return contents.viber_kind(forms.text(fields, b"viber_type") or "text")
 
 
 def _viber_text(fields: Fields) -> str:
-    text = forms.text(fields, b"viber_message") or _text(fields)
-    if text is None:
-        raise errors.NoViberText
-    if len(text) > 1000:
-        raise errors.ViberTextTooLong
-    return text
+    return contents.viber_text(forms.text(fields, b"viber_message") or _text(fields))
 
 
 def _viber_sender(fields: Fields) -> str:
-    name = (forms.text(fields, b"viber_from") or forms.text(fields, b"from") or "").strip(" ")
-    if not (0 < len(name) <= 28 and name.isprintable()):
-        raise errors.NoViberSender
-    return name
+    return contents.viber_sender(forms.text(fields, b"viber_from") or forms.text(fields, b"from") or "")
 
 
 def _viber_lifetime(fields: Fields) -> int:
-    typed = forms.text(fields, b"viber_lifetime")
-    return 86_400 if typed is None else _lifetime(typed)
-
-
-@lru_cache(maxsize=1024)
-def _lifetime(typed: str) -> int:
-    lifetime_s = int(typed) if _LIFETIME.fullmatch(typed) else 0
-    if not 60 <= lifetime_s <= 86_400:
-        raise errors.BadViberLifetime
-    return lifetime_s
+    return contents.lifetime_s(forms.text(fields, b"viber_lifetime") or "")
 
 
 def _viber_content(fields: Fields, viber: _Viber) -> ViberContent:
@@ -328,29 +296,15 @@ def _viber_content(fields: Fields, viber: _Viber) -> ViberContent:
 
 
 def _viber_image(fields: Fields) -> str | None:
-    url = forms.text(fields, b"viber_image")
-    if url is None:
-        return None
-    link = _link(url)
-    if not (link and link.path.lower().endswith(_IMAGES)):
-        raise errors.BadViberImage
-    return url
+    return contents.image(forms.text(fields, b"viber_image"))
 
 
 def _viber_url(fields: Fields) -> str | None:
-    url = forms.text(fields, b"viber_url")
-    if url and not _link(url):
-        raise errors.BadViberUrl
-    return url
+    return contents.url(forms.text(fields, b"viber_url"))
 
 
 def _viber_caption(fields: Fields) -> str:
-    caption = forms.text(fields, b"viber_button")
-    if caption is None:
-        raise errors.NoViberButton
-    if len(caption) > 19:
-        raise errors.ViberButtonTooLong
-    return caption
+    return contents.caption(forms.text(fields, b"viber_button"))
 
 
 # ---- values
@@ -371,17 +325,6 @@ def _certain(flag: bool | None, wrong: type[ApiError]) -> bool:
     if flag is None:
         raise wrong
     return flag
-
-
-def _link(url: str) -> SplitResult | None:
-    """The parts of an absolute http or https URL; None: it is something else."""
-    if not url.isprintable() or " " in url:
-        return None
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return None
-    return parts if parts.scheme in ("http", "https") and parts.hostname else None
 
 
 def _send_at(fields: Fields, time_zone: str, now_ms: int) -> int | None:

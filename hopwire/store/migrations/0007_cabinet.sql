@@ -70,18 +70,23 @@ CREATE TABLE mailings (
     name       TEXT NOT NULL,
     content    TEXT NOT NULL,
     state      TEXT NOT NULL,
+    reason     TEXT NOT NULL,
     starts_at  BIGINT,
     total      BIGINT NOT NULL,
-    done       BIGINT NOT NULL,
-    accepted   BIGINT NOT NULL,
+    good       BIGINT NOT NULL,
     bad        BIGINT NOT NULL,
+    repeated   BIGINT NOT NULL,
+    accepted   BIGINT NOT NULL,
+    refused    BIGINT NOT NULL,
+    parts      BIGINT NOT NULL,
     price      BIGINT NOT NULL,
     worker     TEXT NOT NULL,
     lease_at   BIGINT NOT NULL,
     ended_at   BIGINT
 );
 CREATE INDEX mailings_account ON mailings (account_id, id);
-CREATE INDEX mailings_open ON mailings (id) WHERE ended_at IS NULL;
+CREATE INDEX mailings_open ON mailings (lease_at, id) WHERE ended_at IS NULL;
+CREATE INDEX mailings_kept ON mailings (created_at) WHERE content <> '';
 
 CREATE TABLE mailing_rows (
     mailing_id BIGINT NOT NULL,
@@ -94,6 +99,7 @@ CREATE TABLE mailing_rows (
     error      TEXT NOT NULL,
     PRIMARY KEY (mailing_id, n)
 );
+CREATE INDEX mailing_rows_number ON mailing_rows (number, mailing_id);
 
 CREATE TABLE texts (
     account_id BIGINT NOT NULL,
@@ -128,4 +134,7 @@ CREATE TABLE connector_minutes (
 );
 CREATE INDEX connector_minutes_minute ON connector_minutes (minute);
 
-INSERT INTO counters (name, value) VALUES ('tallied/messages', 0), ('tallied/events', 0), ('tallied/ledger', 0);
+INSERT INTO counters (name, value) SELECT 'tallied/messages', value FROM counters WHERE name = 'message_id';
+INSERT INTO counters (name, value) SELECT 'tallied/events', coalesce(max(id), 0) FROM events;
+INSERT INTO counters (name, value) SELECT 'tallied/ledger', coalesce(max(id), 0) FROM ledger;
+INSERT INTO counters (name, value) VALUES ('mailed/notices', 0);

@@ -4,12 +4,14 @@ A group of pages is a module with its `PAGES`. It reads what came (`Visit`, `for
 and renders a template. What is live is the same page, fetched again by htmx.
 """
 
-from hopwire.web.pages import home, price_import, price_number, prices, sign_in
+from hopwire.web.pages import home, keys, price_import, price_number, prices, senders, sign_in
 from hopwire.web.pages.parts import Parts
 from hopwire.web.pages.site import Page, routes, trouble
 
 PAGES: list[Page] = [
     *home.PAGES,
+    *keys.PAGES,
+    *senders.PAGES,
     *prices.PAGES,
     *price_import.PAGES,
     *price_number.PAGES,

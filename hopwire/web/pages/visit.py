@@ -129,6 +129,13 @@ class Visit:
         proxied = bool(self.parts.config.http.trusted_proxies)
         return proxied and self.request.headers.get("x-forwarded-proto") == "https"
 
+    @property
+    def own_address(self) -> str:
+        """Where this gateway is reached, without a path."""
+        scheme = "https" if self.is_secure else "http"
+        host = self.request.headers.get("host", "localhost")
+        return self.parts.config.cabinet.url.rstrip("/") or f"{scheme}://{host}"
+
     # ---- how he reads
 
     @cached_property

@@ -4,7 +4,7 @@ The sentences are in English in the code. `locales/uk/*.po` has them in Ukrainia
 each group of pages.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 from importlib import resources
 from io import BytesIO
@@ -108,6 +108,18 @@ class Words:
 
     def day(self, at: int) -> str:
         return dates.format_date(self.local(at), "d MMM y", locale=self._locale)
+
+    def date(self, at: int) -> str:
+        """A day as <input type="date"> has it: 2026-11-28."""
+        return self.local(at).date().isoformat()
+
+    def day_after(self, typed: str) -> int | None:
+        """When a day ends that was typed so; None where it is no day."""
+        try:
+            day = datetime.fromisoformat(typed).date() + timedelta(days=1)
+        except (ValueError, OverflowError):
+            return None
+        return int(datetime.combine(day, time(), self._zone).timestamp() * 1000)
 
     def iso(self, at: int) -> str:
         """For machines, and for the attribute of <time>."""

@@ -1,0 +1,581 @@
+"""Mailings on both engines: checked, started, paused, stopped, taken over; a row becomes one message."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import pytest
+from conftest import NOW, open_account, run_sql
+from msgspec.structs import replace
+from test_admission import NETWORK
+
+from hopwire import mailings as running
+from hopwire.admission import Admission
+from hopwire.contents import Draft
+from hopwire.errors import ImageUnreachable, OutcomeUnknown, Unavailable, Withdrawn
+from hopwire.lists import Row
+from hopwire.mailing import Command, Mailing, RowState, State
+from hopwire.mailings import LEASE_MS, MailingRunner
+from hopwire.model import Account, AccountStatus, Price, SendRequest, SmsText
+from hopwire.routing import Times
+from hopwire.store import Store
+from hopwire.store import mailings as keeping
+from hopwire.store.directory import Directory
+from hopwire.store.engine import Engine
+from hopwire.store.inbox import Inbox
+from hopwire.store.ledger import Ledger
+from hopwire.store.mailings import BROKEN_OFF_MS, KeptRow, Mailings, Texts
+from hopwire.store.notices import Notices
+from hopwire.store.prices import PriceBook
+
+DRAFT = Draft(sender="Shop", message="Hi {{name}}")
+NUMBERS = [f"3805011122{n}" for n in range(10, 40)]
+Clock = Callable[[], int]
+
+
+class Ticking:
+    """A clock by which each turn is over after one page."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> int:
+        self.now += 600
+        return self.now
+
+
+@pytest.fixture(autouse=True)
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "PAGE", 4)
+    monkeypatch.setattr(running, "AT_A_TIME", 2)
+
+
+@pytest.fixture
+def mailings(store: Store) -> Mailings:
+    return Mailings(store.engine)
+
+
+@pytest.fixture
+async def door(store: Store, directory: Directory) -> Admission:
+    await PriceBook(directory.engine).put([Price("sms", "", 500), Price("viber", "", 300)])
+    return await a_door(store)
+
+
+async def a_door(store: Store, check_image: Any = None) -> Admission:
+    made = Admission(store, Directory(store.engine), NETWORK, Times(3600, 15, 15), check_image)
+    await made.refresh()
+    return made
+
+
+def a_runner(
+    door: Admission, engine: Engine, worker: str = "one", clock: Clock | None = None
+) -> MailingRunner:
+    return MailingRunner(door, Mailings(engine), Directory(engine), worker, 6, clock or (lambda: NOW))
+
+
+@pytest.fixture
+def runner(door: Admission, store: Store) -> MailingRunner:
+    return a_runner(door, store.engine)
+
+
+def listed(*numbers: str, **values: str) -> list[Row]:
+    return [Row(line=n, number=one, values={"name": "Anna"} | values) for n, one in enumerate(numbers, 2)]
+
+
+async def given(mailings: Mailings, account: Account, rows: Sequence[Row], draft: Draft = DRAFT) -> int:
+    """A mailing with these rows, to be checked."""
+    mailing_id = await mailings.create(account.id, "Sale", draft, NOW)
+    for at in range(0, len(rows), 3):
+        assert await mailings.add(account.id, mailing_id, rows[at : at + 3])
+    assert await mailings.complete(account.id, mailing_id)
+    return mailing_id
+
+
+async def ready(mailings: Mailings, runner: MailingRunner, account: Account, *numbers: str) -> int:
+    """A mailing to these numbers that is checked."""
+    mailing_id = await given(mailings, account, listed(*numbers))
+    await worked(runner)
+    return mailing_id
+
+
+async def worked(runner: MailingRunner) -> None:
+    """The runner has done what there is to do."""
+    while await runner.turn():
+        pass
+
+
+async def told(mailings: Mailings, account: Account, mailing_id: int, command: Command) -> list[State]:
+    return [one.state for one in await mailings.tell(account.id, [mailing_id], command, NOW)]
+
+
+async def seen(mailings: Mailings, account: Account, mailing_id: int) -> Mailing:
+    found = await mailings.one(account.id, mailing_id)
+    assert found is not None
+    return found
+
+
+async def rows_of(mailings: Mailings, account: Account, mailing_id: int) -> list[KeptRow]:
+    return await mailings.rows(account.id, mailing_id, list(RowState), 1000)
+
+
+def messages(url: str) -> list[str]:
+    """The recipients of what was accepted, in the order of the ids."""
+    return [row[0] for row in run_sql(url, "SELECT recipient FROM messages ORDER BY id")]
+
+
+# ---- checking
+
+
+async def test_rows_are_checked_before_anything_is_sent(
+    mailings: Mailings, runner: MailingRunner, account: Account, store: Store, store_url: str
+) -> None:
+    await Inbox(store.engine).stop(account.id, NUMBERS[3], NOW, "STOP")
+    rows = [
+        *listed(NUMBERS[0], "+38 (050) 111-22-11", NUMBERS[0], "12", "48501234567", NUMBERS[3]),
+        Row(line=8, number=NUMBERS[4]),
+        Row(line=9, number="", error="unreadable"),
+        *listed(NUMBERS[5], name="a" * 200),
+    ]
+    mailing_id = await given(mailings, account, rows)
+    assert (await seen(mailings, account, mailing_id)).state is State.CHECKING
+    await worked(runner)
+    found = await rows_of(mailings, account, mailing_id)
+    assert [(one.n, one.number, one.state.name, one.error) for one in found] == [
+        (1, NUMBERS[0], "GOOD", ""),
+        (2, NUMBERS[1], "GOOD", ""),
+        (3, NUMBERS[0], "REPEATED", "repeated"),
+        (4, "12", "BAD", "bad_recipient"),
+        (5, "48501234567", "BAD", "destination_not_allowed"),
+        (6, NUMBERS[3], "BAD", "recipient_opted_out"),
+        (7, NUMBERS[4], "BAD", "no_value:name"),
+        (8, "", "BAD", "unreadable"),
+        (9, NUMBERS[5], "GOOD", ""),
+    ]
+    mailing = await seen(mailings, account, mailing_id)
+    assert (mailing.state, mailing.total, mailing.good, mailing.bad, mailing.repeated) == (
+        State.READY,
+        9,
+        3,
+        5,
+        1,
+    )
+    assert (mailing.parts, mailing.price) == (4, 2000)
+    assert messages(store_url) == []
+    assert [[one.n for one in page] async for page in mailings.unsent(account.id, mailing_id)] == [
+        [3, 4, 5, 6, 7, 8]
+    ]
+
+
+async def test_a_number_repeats_across_pages(
+    mailings: Mailings, runner: MailingRunner, account: Account
+) -> None:
+    mailing_id = await ready(mailings, runner, account, *NUMBERS[:9], NUMBERS[0], f"+{NUMBERS[8]}")
+    states = [one.state.name for one in await rows_of(mailings, account, mailing_id)]
+    assert states == ["GOOD"] * 9 + ["REPEATED"] * 2
+
+
+async def test_a_number_without_a_route_is_bad(
+    mailings: Mailings, runner: MailingRunner, directory: Directory, account: Account
+) -> None:
+    await directory.set_account(account.id, {"limits": replace(account.limits, destinations=("*",))})
+    mailing_id = await ready(mailings, runner, account, "48501234567")
+    assert [one.error for one in await rows_of(mailings, account, mailing_id)] == ["no_route"]
+
+
+async def test_how_far_the_check_is_can_be_seen(
+    mailings: Mailings, door: Admission, store: Store, account: Account
+) -> None:
+    runner = a_runner(door, store.engine, clock=Ticking())
+    mailing_id = await given(mailings, account, listed(*NUMBERS[:9]))
+    far = []
+    while await runner.turn():
+        far.append((await seen(mailings, account, mailing_id)).checked)
+    assert far == [4, 8, 9]
+
+
+async def test_want_of_money_does_not_make_rows_bad(
+    mailings: Mailings, runner: MailingRunner, directory: Directory
+) -> None:
+    poor = await open_account(directory, 600, "poor")
+    mailing_id = await ready(mailings, runner, poor, *NUMBERS[:3])
+    assert (await seen(mailings, poor, mailing_id)).good == 3
+
+
+async def test_a_sender_name_that_is_not_ones_own_pauses_the_check(
+    mailings: Mailings, runner: MailingRunner, directory: Directory, account: Account
+) -> None:
+    await directory.set_account(account.id, {"any_sender": False})
+    mailing_id = await ready(mailings, runner, account, *NUMBERS[:3])
+    mailing = await seen(mailings, account, mailing_id)
+    assert (mailing.state, mailing.reason, mailing.checked) == (State.PAUSED, "sender_not_registered", 0)
+    await directory.set_account(account.id, {"any_sender": True})
+    assert await told(mailings, account, mailing_id, Command.GO_ON) == [State.CHECKING]
+    await worked(runner)
+    assert (await seen(mailings, account, mailing_id)).state is State.READY
+
+
+async def test_an_upload_that_broke_off_is_stopped(
+    mailings: Mailings, runner: MailingRunner, store: Store, door: Admission, account: Account
+) -> None:
+    mailing_id = await mailings.create(account.id, "", DRAFT, NOW)
+    await mailings.add(account.id, mailing_id, listed(NUMBERS[0]))
+    await worked(runner)
+    assert (await seen(mailings, account, mailing_id)).state is State.READING
+    await worked(a_runner(door, store.engine, clock=lambda: NOW + BROKEN_OFF_MS + 1))
+    assert (await seen(mailings, account, mailing_id)).state is State.STOPPED
+    assert not await mailings.add(account.id, mailing_id, listed(NUMBERS[1]))
+
+
+# ---- sending
+
+
+async def test_what_is_started_is_sent_and_done(
+    mailings: Mailings, runner: MailingRunner, directory: Directory, account: Account, store_url: str
+) -> None:
+    mailing_id = await ready(mailings, runner, account, *NUMBERS[:9])
+    assert await told(mailings, account, mailing_id, Command.START) == [State.SENDING]
+    await worked(runner)
+    mailing = await seen(mailings, account, mailing_id)
+    assert (mailing.state, mailing.accepted, mailing.refused, mailing.ended_at) == (State.DONE, 9, 0, NOW)
+    assert messages(store_url) == NUMBERS[:9]
+    rows = await rows_of(mailings, account, mailing_id)
+    assert [one.message_id for one in rows] == [
+        row[0] for row in run_sql(store_url, "SELECT id FROM messages ORDER BY id")
+    ]
+    texts = {row[0] for row in run_sql(store_url, "SELECT sms FROM messages")}
+    assert texts == {'{"type":"sms","text":"Hi Anna"}'}
+    assert not any((await directory.fsck()).values())
+
+
+async def test_what_is_to_start_later_waits(
+    mailings: Mailings, door: Admission, store: Store, account: Account, store_url: str
+) -> None:
+    mailing_id = await ready(mailings, a_runner(door, store.engine), account, NUMBERS[0])
+    await mailings.tell(account.id, [mailing_id], Command.START, NOW, starts_at=NOW + 1000)
+    await worked(a_runner(door, store.engine, clock=lambda: NOW + 999))
+    assert messages(store_url) == []
+    await worked(a_runner(door, store.engine, clock=lambda: NOW + 1000))
+    assert messages(store_url) == [NUMBERS[0]]
+
+
+async def test_it_is_paused_goes_on_and_stops(
+    mailings: Mailings, door: Admission, store: Store, account: Account, store_url: str
+) -> None:
+    runner = a_runner(door, store.engine, clock=Ticking())
+    mailing_id = await ready(mailings, runner, account, *NUMBERS)
+    await told(mailings, account, mailing_id, Command.START)
+    assert await runner.turn()
+    assert await told(mailings, account, mailing_id, Command.PAUSE) == [State.PAUSED]
+    assert not await runner.turn()
+    assert messages(store_url) == NUMBERS[:4]
+    assert await told(mailings, account, mailing_id, Command.GO_ON) == [State.SENDING]
+    assert await runner.turn()
+    assert await told(mailings, account, mailing_id, Command.STOP) == [State.STOPPED]
+    assert not await runner.turn()
+    assert messages(store_url) == NUMBERS[:8]
+    mailing = await seen(mailings, account, mailing_id)
+    assert (mailing.accepted, mailing.ended_at) == (8, NOW)
+
+
+@pytest.mark.parametrize("command", [Command.PAUSE, Command.STOP])
+async def test_once_it_is_told_to_nothing_more_is_accepted(
+    mailings: Mailings,
+    door: Admission,
+    runner: MailingRunner,
+    account: Account,
+    store_url: str,
+    command: Command,
+) -> None:
+    """Not even what is on its way already."""
+    mailing_id = await ready(mailings, runner, account, NUMBERS[0])
+    await told(mailings, account, mailing_id, Command.START)
+    await told(mailings, account, mailing_id, command)
+    request = SendRequest(recipient=NUMBERS[0], sms=SmsText(text="a"), sms_sender="Shop", country="UA")
+    with pytest.raises(Withdrawn):
+        await door.admit(account, request, NOW, row=(mailing_id, 1))
+    assert messages(store_url) == []
+
+
+async def test_several_take_turns(
+    mailings: Mailings, door: Admission, store: Store, account: Account, store_url: str
+) -> None:
+    runner = a_runner(door, store.engine, clock=Ticking())
+    first = await ready(mailings, runner, account, *NUMBERS[:8])
+    second = await ready(mailings, runner, account, *NUMBERS[8:16])
+    for one in (first, second):
+        await told(mailings, account, one, Command.START)
+    await runner.turn()
+    await runner.turn()
+    assert messages(store_url) == [*NUMBERS[:4], *NUMBERS[8:12]]
+
+
+# ---- what is in the way
+
+
+async def test_want_of_money_pauses_it_and_it_goes_on_with_more(
+    mailings: Mailings, runner: MailingRunner, directory: Directory, store: Store, store_url: str
+) -> None:
+    poor = await open_account(directory, 5 * 500, "poor")
+    mailing_id = await ready(mailings, runner, poor, *NUMBERS[:9])
+    await told(mailings, poor, mailing_id, Command.START)
+    await worked(runner)
+    mailing = await seen(mailings, poor, mailing_id)
+    assert (mailing.state, mailing.reason) == (State.PAUSED, "not_enough_money")
+    assert (mailing.accepted, mailing.refused) == (5, 0)
+    (notice,) = await Notices(store.engine).latest(9)
+    assert (notice.account_id, notice.kind, notice.detail) == (poor.id, "mailing_paused", "not_enough_money")
+    await Ledger(directory.engine).top_up(poor.id, 4 * 500, "", NOW)
+    await told(mailings, poor, mailing_id, Command.GO_ON)
+    await worked(runner)
+    mailing = await seen(mailings, poor, mailing_id)
+    assert (mailing.state, mailing.reason, mailing.accepted) == (State.DONE, "", 9)
+    assert sorted(messages(store_url)) == NUMBERS[:9]
+
+
+async def test_what_concerns_one_row_is_kept_with_it(
+    mailings: Mailings, runner: MailingRunner, store: Store, account: Account, store_url: str
+) -> None:
+    mailing_id = await ready(mailings, runner, account, *NUMBERS[:5])
+    await Inbox(store.engine).stop(account.id, NUMBERS[1], NOW, "STOP")
+    await told(mailings, account, mailing_id, Command.START)
+    await worked(runner)
+    mailing = await seen(mailings, account, mailing_id)
+    assert (mailing.state, mailing.accepted, mailing.refused) == (State.DONE, 4, 1)
+    assert [(one.n, one.error) for one in await rows_of(mailings, account, mailing_id) if one.error] == [
+        (2, "recipient_opted_out")
+    ]
+    assert NUMBERS[1] not in messages(store_url)
+
+
+async def test_it_sends_no_faster_than_the_account_may(
+    mailings: Mailings, door: Admission, store: Store, directory: Directory, account: Account, store_url: str
+) -> None:
+    mailing_id = await ready(mailings, a_runner(door, store.engine), account, *NUMBERS[:5])
+    await directory.set_account(account.id, {"limits": replace(account.limits, counts={"account/second": 3})})
+    await told(mailings, account, mailing_id, Command.START)
+    await worked(a_runner(door, store.engine))
+    assert messages(store_url) == NUMBERS[:3]
+    assert (await seen(mailings, account, mailing_id)).state is State.SENDING
+    await worked(a_runner(door, store.engine, clock=lambda: NOW + 1000))
+    assert messages(store_url) == NUMBERS[:5]
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "reason"),
+    [
+        (AccountStatus.PAUSED, State.PAUSED, "account_paused"),
+        (AccountStatus.CLOSED, State.STOPPED, ""),
+    ],
+)
+async def test_an_account_that_may_not_send_sends_no_mailing(
+    mailings: Mailings,
+    runner: MailingRunner,
+    directory: Directory,
+    account: Account,
+    store_url: str,
+    status: AccountStatus,
+    state: State,
+    reason: str,
+) -> None:
+    mailing_id = await ready(mailings, runner, account, NUMBERS[0])
+    await told(mailings, account, mailing_id, Command.START)
+    await directory.set_account(account.id, {"status": status})
+    await worked(runner)
+    mailing = await seen(mailings, account, mailing_id)
+    assert (mailing.state, mailing.reason, messages(store_url)) == (state, reason, [])
+
+
+async def test_a_picture_that_all_rows_share_pauses_it_and_one_of_a_row_is_the_rows(
+    mailings: Mailings, store: Store, door: Admission, account: Account
+) -> None:
+    async def unreachable(link: str) -> None:
+        if "bad" in link:
+            raise ImageUnreachable
+
+    runner = a_runner(await a_door(store, unreachable), store.engine)
+    draft = Draft(viber=True, sms=False, viber_from="Shop", viber_type="image")
+    ids = [
+        await given(mailings, account, listed(*NUMBERS[:3], at=at), replace(draft, viber_image=image))
+        for at, image in (("", "https://a.b/bad.png"), ("bad", "https://a.b/{{at}}.png"))
+    ]
+    await worked(runner)
+    shared, own = [await seen(mailings, account, one) for one in ids]
+    assert (shared.state, shared.reason, shared.bad) == (State.PAUSED, "image_unreachable", 0)
+    assert (own.state, own.bad) == (State.READY, 3)
+
+
+# ---- whatever dies
+
+
+class Faulty:
+    """An engine whose nth call, of all verbs, goes wrong; without a fault, the process dies there."""
+
+    def __init__(self, engine: Engine, fault: type[Exception] | None, *, after: bool) -> None:
+        self.engine = engine
+        self.left = 0
+        self.dead = asyncio.Event()
+        self._fault = fault
+        self._after = after
+
+    async def write(self, work: Any) -> Any:
+        return await self._call(self.engine.write, work)
+
+    async def read(self, work: Any) -> Any:
+        return await self._call(self.engine.read, work)
+
+    async def _call(self, verb: Any, work: Any) -> Any:
+        self.left -= 1
+        if self.left == 0 and not self._after:
+            await self._fail()
+        result = await verb(work)
+        if self.left == 0 and self._after:
+            await self._fail()
+        return result
+
+    async def _fail(self) -> None:
+        if self._fault:
+            raise self._fault
+        self.dead.set()
+        await asyncio.Event().wait()
+
+    async def lives_through(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do it, as far as that goes."""
+        doing, dying = asyncio.ensure_future(work), asyncio.ensure_future(self.dead.wait())
+        await asyncio.wait([doing, dying], return_when=asyncio.FIRST_COMPLETED)
+        for one in (doing, dying):
+            one.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Unavailable):
+                await one
+
+
+@pytest.mark.parametrize(
+    ("fault", "after"),
+    [
+        pytest.param(None, False, id="killed before the commit"),
+        pytest.param(None, True, id="killed behind the commit"),
+        pytest.param(OutcomeUnknown, True, id="nobody knows whether it was done"),
+    ],
+)
+async def test_whatever_step_fails_a_row_becomes_one_message(
+    mailings: Mailings,
+    store: Store,
+    door: Admission,
+    directory: Directory,
+    account: Account,
+    store_url: str,
+    fault: type[Exception] | None,
+    after: bool,
+) -> None:
+    nth, met = 0, True
+    while met:
+        nth += 1
+        mailing_id = await given(mailings, account, listed(*NUMBERS[:3], "12", NUMBERS[0]))
+        faulty = Faulty(store.engine, fault, after=after)
+        met = await with_a_fault(store, faulty, account, mailing_id, nth)
+        mailing = await seen(mailings, account, mailing_id)
+        assert (mailing.state, mailing.good, mailing.bad, mailing.repeated) == (State.DONE, 3, 1, 1), nth
+        assert (mailing.accepted, mailing.refused, mailing.price) == (3, 0, 1500), nth
+        assert sorted(messages(store_url)) == sorted(NUMBERS[:3] * nth), nth
+    assert nth > 20
+    assert not any((await directory.fsck()).values())
+
+
+async def with_a_fault(store: Store, faulty: Faulty, account: Account, mailing_id: int, nth: int) -> bool:
+    """Check and send it in a process whose nth step fails, then in another; whether there was such a step."""
+    mailings = Mailings(store.engine)
+    dying = a_runner(await a_door(Store(faulty)), faulty, "dying")  # type: ignore[arg-type]
+    heir = a_runner(await a_door(store), store.engine, "heir", lambda: NOW + LEASE_MS)
+    faulty.left = nth
+    for command in (Command.START, None):
+        if not faulty.dead.is_set():
+            await faulty.lives_through(worked(dying))
+        await worked(heir)
+        if command:
+            await told(mailings, account, mailing_id, command)
+    return faulty.left <= 0
+
+
+async def test_a_process_that_has_lost_its_mailing_does_no_harm(
+    mailings: Mailings, door: Admission, store: Store, directory: Directory, account: Account, store_url: str
+) -> None:
+    """It was away for longer than its lease, and both are at it now."""
+    slow = a_runner(door, store.engine, "slow")
+    other = a_runner(await a_door(store), store.engine, "other", lambda: NOW + 2 * LEASE_MS)
+    mailing_id = await given(mailings, account, listed(*NUMBERS, NUMBERS[0]))
+    await asyncio.gather(worked(slow), worked(other))
+    mailing = await seen(mailings, account, mailing_id)
+    assert (mailing.state, mailing.good, mailing.repeated) == (State.READY, 30, 1)
+    await told(mailings, account, mailing_id, Command.START)
+    await asyncio.gather(worked(slow), worked(other))
+    await worked(other)
+    mailing = await seen(mailings, account, mailing_id)
+    assert (mailing.state, mailing.accepted, mailing.refused) == (State.DONE, 30, 0)
+    assert sorted(messages(store_url)) == NUMBERS
+    assert not any((await directory.fsck()).values())
+
+
+async def test_of_two_processes_one_is_at_a_mailing(
+    mailings: Mailings, runner: MailingRunner, account: Account
+) -> None:
+    mailing_id = await given(mailings, account, listed(NUMBERS[0]))
+    took = [await mailings.take(worker, NOW, LEASE_MS) for worker in ("one", "two")]
+    assert [one and one.id for one in took] == [mailing_id, None]
+    assert (again := await mailings.take("two", NOW + LEASE_MS, LEASE_MS)) and again.id == mailing_id
+    assert await mailings.keep_checked(account.id, mailing_id, "one", []) is None
+
+
+# ---- whose it is
+
+
+async def test_another_accounts_mailing_is_not_there(
+    mailings: Mailings,
+    runner: MailingRunner,
+    door: Admission,
+    directory: Directory,
+    account: Account,
+    store_url: str,
+) -> None:
+    other = await open_account(directory, 10_000, "other")
+    mailing_id = await ready(mailings, runner, account, NUMBERS[0])
+    assert await mailings.one(other.id, mailing_id) is None
+    assert await mailings.page(other.id, 9) == []
+    assert await rows_of(mailings, other, mailing_id) == []
+    assert [page async for page in mailings.unsent(other.id, mailing_id)] == []
+    assert not await mailings.add(other.id, mailing_id, listed(NUMBERS[1]))
+    assert not await mailings.complete(other.id, mailing_id)
+    assert await mailings.repeated(other.id, mailing_id, NUMBERS) == set()
+    for command in Command:
+        assert await told(mailings, other, mailing_id, command) == []
+    await told(mailings, account, mailing_id, Command.START)
+    request = SendRequest(recipient=NUMBERS[0], sms=SmsText(text="a"), sms_sender="Shop", country="UA")
+    with pytest.raises(Withdrawn):
+        await door.admit(other, request, NOW, row=(mailing_id, 1))
+    assert messages(store_url) == []
+
+
+async def test_mailings_are_listed_page_by_page(mailings: Mailings, account: Account) -> None:
+    ids = [await mailings.create(account.id, f"{n}", DRAFT, NOW + n) for n in range(5)]
+    first = await mailings.page(account.id, 3)
+    second = await mailings.page(account.id, 3, before=first[-1].id)
+    assert [one.id for one in (*first, *second)] == ids[::-1]
+    assert first[0].name == "4"
+    assert first[0].draft == DRAFT
+
+
+async def test_texts_are_kept_by_name_and_account(
+    store: Store, directory: Directory, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts, other = Texts(store.engine), await open_account(directory, 0, "other")
+    assert await texts.put(account.id, {"b": DRAFT, "a": DRAFT}, NOW)
+    assert await texts.put(account.id, {"a": Draft(message="new")}, NOW + 1)
+    assert [(one.name, one.draft.message, one.changed_at - NOW) for one in await texts.all(account.id)] == [
+        ("a", "new", 1), ("b", DRAFT.message, 0)
+    ]  # fmt: skip
+    assert [one.name for one in await texts.named(account.id, ["b", "c"])] == ["b"]
+    assert await texts.all(other.id) == await texts.named(other.id, ["a"]) == []
+    assert await texts.remove(other.id, ["a"]) == 0
+    assert await texts.remove(account.id, ["a", "c"]) == 1
+    monkeypatch.setattr(keeping, "TEXTS", 2)
+    assert not await texts.put(account.id, {"c": DRAFT, "d": DRAFT}, NOW)
+    assert [one.name for one in await texts.all(account.id)] == ["b"]
