@@ -142,7 +142,7 @@ class Cabinet:
     async def close(self) -> None:
         complaints = [complaint for person in self._people for complaint in person.complaints]
         await asyncio.gather(*(person.context.close() for person in self._people))
-        assert complaints == []
+        assert complaints == [], complaints
 
 
 @asynccontextmanager

@@ -76,6 +76,10 @@ class Words:
     def meaning(self, status: Status) -> str:
         return self(STATUS_MEANING[status])
 
+    def country(self, code: str) -> str:
+        """A country (ISO 3166 alpha-2) by its name."""
+        return str(self._locale.territories.get(code, code))
+
     # ---- numbers
 
     def number(self, n: float) -> str:
