@@ -111,7 +111,8 @@ class MailingRunner:
             case State.READING:  # and was not read to its end
                 await self._end(mailing, State.STOPPED)
             case State.CHECKING:
-                await self._pages(mailing, draft, account, RowState.WAITING, self._check)
+                if not await self._pages(mailing, draft, account, RowState.WAITING, self._check):
+                    await self._mailings.keep_checked(account.id, mailing.id, self._worker, [])
             case _:
                 if not await self._pages(mailing, draft, account, RowState.GOOD, self._send):
                     await self._end(mailing, State.DONE)

@@ -424,14 +424,15 @@ def head(story: Story, account: str, *, texts: bool = False, numbers: bool = Fal
         ("sms", story.sms_sender, story.sms),
     ):
         if content is not None:
-            said = f": {' '.join(_texts(content))}" if texts else ""
+            said = f": {' '.join(said_in(content))}" if texts else ""
             told[channel] = f"{KINDS[type(content)]} from {sender}{said}"
         elif sender and gone:
             told[channel] = f"forgotten, from {sender}"
     return told
 
 
-def _texts(content: SmsContent | ViberContent) -> list[str]:
+def said_in(content: SmsContent | ViberContent) -> list[str]:
+    """All that is written in a message, links too."""
     return [str(value) for name in content.__struct_fields__ if (value := getattr(content, name))]
 
 

@@ -191,7 +191,9 @@ async def look_over(cabinet: Cabinet, path: str, login: str, name: str = "") -> 
         if login:
             await cabinet.speaks(login, language)
         person = await cabinet.person(login, color_scheme=scheme, locale=language)
-        page = await person.open(path)
+        page = await person.page()
+        response = await page.goto(cabinet.base + path)
+        assert response is not None and response.status == 200
         await is_accessible(page)
         for width in WIDTHS:
             await page.set_viewport_size({"width": width, "height": 900})

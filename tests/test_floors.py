@@ -12,13 +12,13 @@ FLOORS = [
     {"vault", "prices", "rung"},
     {"config"},
     {"phone", "wap", "money", "smpp", "translit", "templates", "images", "addresses", "via", "lists"}
-    | {"choice", "failover", "pulse"},
+    | {"choice", "failover", "pulse", "links"},
     # the cores stand on one another, too: a plan counts parts, and a part may be a WAP push
     {"sms", "delivery", "limits", "access", "contents", "minutes"},
     {"routing", "inbox", "timeline", "mailing"},
     {"tallies"},
-    {"store", "channels", "simulators", "logs", "fetch"},
-    {"admission", "worker", "webhooks", "credentials", "accounts", "routes"},
+    {"store", "channels", "simulators", "logs", "fetch", "mail"},
+    {"admission", "worker", "webhooks", "credentials", "accounts", "routes", "postman"},
     {"mailings"},  # each row goes the way of a request
     {"web", "cli"},
     {"app"},

@@ -68,13 +68,29 @@ class Ledger(Audited):
         """Correct the balance; what can be spent after that. As `top_up`, but nobody has paid."""
         return await self._move("adjustment", account_id, amount, note, now)
 
-    async def _move(self, kind: str, account_id: int, amount: int, note: str, now: int) -> int:
-        def work(tx: Tx) -> int:
-            left = _put(tx, kind, account_id, amount, note, now)
-            self._note(tx, kind, f"account {account_id}", {}, {"amount": money.text(amount), "note": note})
-            return left
+    async def move_once(
+        self, kind: str, account_id: int, amount: int, note: str, since: int, now: int
+    ) -> int | None:
+        """As `top_up` or `adjust`, the kind; None: since that moment this was done, and nothing is done.
+
+        So that a form which is sent twice, or by two operators, moves money once.
+        """
+
+        def work(tx: Tx) -> int | None:
+            tx.all("lock_funds", ids=[account_id])
+            if tx.all("moved_by_hand", account_id=account_id, since=since):
+                return None
+            return self._enter(tx, kind, account_id, amount, note, max(now, since))
 
         return await self.engine.write(work)
+
+    async def _move(self, kind: str, account_id: int, amount: int, note: str, now: int) -> int:
+        return await self.engine.write(lambda tx: self._enter(tx, kind, account_id, amount, note, now))
+
+    def _enter(self, tx: Tx, kind: str, account_id: int, amount: int, note: str, now: int) -> int:
+        left = _put(tx, kind, account_id, amount, note, now)
+        self._note(tx, kind, f"account {account_id}", {}, {"amount": money.text(amount), "note": note})
+        return left
 
     async def transfer(self, giver_id: int, taker_id: int, amount: int, note: str, now: int) -> int:
         """Move money from one account to another; what the giver can spend after that.

@@ -295,6 +295,23 @@ class Texts:
 # ---- inside a transaction
 
 
+def erase_rows(tx: Tx, names: Sequence[str], stands_for: str) -> int:
+    """Erase a number, by any of its spellings, from all lists; how many rows that were.
+
+    Rows that have not become messages yet never will.
+    """
+    ids = sorted({row[2] for row in tx.all("rows_to", names=list(names))})
+    tx.all("hold_mailings", ids=ids)
+    found = tx.all("rows_to", names=list(names))
+    for _, _, mailing_id, n, state, _, _, error in found:
+        waits = state in (RowState.WAITING, RowState.GOOD)
+        left = (int(RowState.BAD), "erased") if waits else (state, error)
+        tx.run("erase_row", mailing_id=mailing_id, n=n, number=stands_for, state=left[0], error=left[1])
+        if waits:
+            count(tx, mailing_id, bad=1, good=-1 if state == RowState.GOOD else 0)
+    return len(found)
+
+
 def _held(tx: Tx, account_id: int, mailing_id: int) -> Mailing | None:
     rows = tx.all("hold_mailing", account_id=account_id, id=mailing_id)
     return _mailing(rows[0]) if rows else None

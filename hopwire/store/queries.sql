@@ -13,6 +13,12 @@ SELECT value FROM meta WHERE name = 'schema_version'
 -- name: set_schema_version
 UPDATE meta SET value = :value WHERE name = 'schema_version'
 
+-- name: engine_version
+{engine_version}
+
+-- name: database_bytes
+{database_bytes}
+
 -- name: name_installation
 INSERT INTO meta (name, value) VALUES ('installation', :value) ON CONFLICT (name) DO NOTHING
 
@@ -246,6 +252,10 @@ SELECT account_id, connector, sum(CASE kind WHEN 'charge' THEN 1 ELSE 0 END),
    AND kind NOT IN ('reserve', 'release') AND message_id IS NOT NULL
  GROUP BY account_id, connector ORDER BY account_id, connector
 
+-- name: moved_by_hand
+SELECT 1 FROM ledger WHERE account_id = :account_id AND at >= :since
+   AND kind NOT IN ('reserve', 'release') AND kind IN ('topup', 'adjustment') LIMIT 1
+
 -- name: ledger_sums
 SELECT a.currency, l.kind, sum(l.amount) FROM ledger l JOIN accounts a ON a.id = l.account_id
  GROUP BY a.currency, l.kind ORDER BY a.currency, l.kind
@@ -274,6 +284,45 @@ SELECT id, account_id, accepted_at, send_at, recipient, sms_sender, sms, viber_s
        (SELECT status_at FROM deliveries WHERE deliveries.id = messages.id),
        (SELECT state FROM deliveries WHERE deliveries.id = messages.id)
   FROM messages WHERE id = :id
+
+-- ---- looking through messages: search.py
+
+-- name: message_from
+SELECT id, accepted_at FROM messages WHERE id >= :id ORDER BY id LIMIT 1
+
+-- name: message_of
+SELECT id FROM messages WHERE id = :id AND id < :before AND :account_id IN (0, account_id)
+
+-- name: messages_before
+SELECT id FROM messages WHERE id < :before ORDER BY id DESC LIMIT :n
+
+-- name: messages_of_before
+SELECT id FROM messages WHERE account_id = :account_id AND id < :before ORDER BY id DESC LIMIT :n
+
+-- name: fitting
+-- Texts and states are told where the rest fits and somebody has to look into them. Deliveries are looked up for
+-- these rows alone; a join might be planned over all messages.
+SELECT id, CASE WHEN :with_texts = 1 THEN sms END, CASE WHEN :with_texts = 1 THEN viber END,
+       CASE WHEN :with_state = 1 THEN (SELECT state FROM deliveries WHERE deliveries.id = messages.id) END
+  FROM messages
+ WHERE id {in ids} AND accepted_at >= :since AND accepted_at < :until
+   AND (:any_number = 1 OR recipient {in numbers} OR recipient LIKE :ending OR recipient LIKE :forgotten)
+   AND (:sender = '' OR lower(:sender) = lower(sms_sender) OR lower(:sender) = lower(viber_sender))
+   AND (:any_status = 1 OR (SELECT status FROM deliveries WHERE deliveries.id = messages.id) {in statuses})
+ ORDER BY id DESC
+
+-- name: messages_among
+SELECT id, account_id, accepted_at, send_at, recipient, sms_sender, sms, viber_sender, viber,
+       (SELECT status_at FROM deliveries WHERE deliveries.id = messages.id),
+       (SELECT state FROM deliveries WHERE deliveries.id = messages.id)
+  FROM messages WHERE id {in ids} ORDER BY id DESC
+
+-- name: moved_among
+SELECT message_id, account_id, kind, sum(amount) FROM ledger
+ WHERE message_id {in ids} AND kind IN ('reserve', 'charge', 'release', 'refund')
+ GROUP BY message_id, account_id, kind
+
+-- ---- one message
 
 -- name: events_of
 SELECT at, step, part, what, status, code, detail, handed_at FROM events WHERE message_id = :id ORDER BY id
@@ -315,6 +364,61 @@ ON CONFLICT DO NOTHING
 SELECT id, at, account_id, kind, period, detail FROM notices
  WHERE :account_id IN (0, account_id) ORDER BY id DESC LIMIT :n
 
+-- name: notices_after
+SELECT n.id, n.at, n.account_id, n.kind, n.period, n.detail,
+       a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
+       a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
+       a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed
+  FROM notices n JOIN accounts a ON a.id = n.account_id LEFT JOIN accounts p ON p.id = a.parent_id
+ WHERE n.id > :after ORDER BY n.id LIMIT :n
+
+-- ---- mail
+
+-- name: create_mail
+INSERT INTO mails (at, due_at, tries, recipient, subject, body)
+VALUES (:at, :due_at, :tries, :recipient, :subject, :body)
+
+-- name: due_mails
+SELECT id, at, tries, recipient, subject, body FROM mails WHERE due_at <= :now
+ ORDER BY due_at, id LIMIT :n {skip_locked}
+
+-- name: lease_mail
+UPDATE mails SET due_at = :due_at, tries = tries + 1 WHERE id = :id
+
+-- name: put_off_mail
+UPDATE mails SET due_at = :due_at WHERE id = :id
+
+-- name: drop_mails
+DELETE FROM mails WHERE id {in ids}
+
+-- ---- registrations
+
+-- name: put_registration
+INSERT INTO registrations (email, customer, password_hash, language, at)
+VALUES (:email, :customer, :password_hash, :language, :at)
+ON CONFLICT (email) DO UPDATE SET customer = excluded.customer, password_hash = excluded.password_hash,
+    language = excluded.language, at = excluded.at WHERE registrations.confirmed_at IS NULL
+
+-- name: forget_registrations
+DELETE FROM registrations WHERE confirmed_at IS NULL AND at <= :before
+
+-- name: registration
+SELECT email, customer, password_hash, language, at, confirmed_at FROM registrations WHERE email = :email
+
+-- name: hold_registration
+SELECT email, customer, password_hash, language, at, confirmed_at FROM registrations WHERE email = :email
+{for_update}
+
+-- name: waiting_registrations
+SELECT email, customer, password_hash, language, at, confirmed_at FROM registrations
+ WHERE confirmed_at IS NOT NULL ORDER BY confirmed_at, email LIMIT :n
+
+-- name: confirm_registration
+UPDATE registrations SET confirmed_at = :now WHERE email = :email
+
+-- name: drop_registration
+DELETE FROM registrations WHERE email = :email
+
 -- ---- the directory: accounts, keys, sender names, prices
 
 -- name: create_account
@@ -324,7 +428,7 @@ INSERT INTO accounts (login, password_hash, balance, reserved, credit_limit, cur
 VALUES (:login, :password_hash, 0, 0, :credit_limit, :currency, :home_country, :time_zone,
         :any_sender, :transactional, :charge_sms_on, :status, :created_at, :parent_id, :customer, :contact,
         :language, :api, :plan, :limits, :low_balance, :operator, :email, :theme, :mailed)
-ON CONFLICT (login) DO NOTHING RETURNING id
+ON CONFLICT DO NOTHING RETURNING id
 
 -- name: accounts
 SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
@@ -337,6 +441,21 @@ SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_
        a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
        a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed
   FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id WHERE a.id = :id
+
+-- name: accounts_page
+-- Of letters beyond ASCII not every database knows the capital ones: a customer is found in three spellings.
+SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
+       a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
+       a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed
+  FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id
+ WHERE a.id < :before AND :status IN (-1, a.status) AND :parent_id IN (0, coalesce(a.parent_id, 0))
+   AND (:words = '%' OR a.id = :id OR lower(a.login) LIKE :words ESCAPE '!' OR a.email LIKE :words ESCAPE '!'
+        OR lower(a.customer) LIKE :words ESCAPE '!' OR a.customer LIKE :typed ESCAPE '!'
+        OR a.customer LIKE :title ESCAPE '!' OR a.customer LIKE :capital ESCAPE '!')
+ ORDER BY a.id DESC LIMIT :n
+
+-- name: logins
+SELECT id, login FROM accounts WHERE id {in ids}
 
 -- name: account_by_login
 SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
@@ -351,6 +470,14 @@ SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_
        a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed,
        a.password_hash, a.api_password, a.totp, a.totp_step
   FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id WHERE a.email = :email AND a.email <> ''
+
+-- name: first_operator
+SELECT id FROM accounts WHERE operator = 1 AND status <> :closed LIMIT 1
+
+-- name: is_known
+-- Whether an address is somebody's already, by whatever of the two he signs in with.
+SELECT 1 FROM accounts WHERE login = :email OR email = :email
+UNION ALL SELECT 1 FROM registrations WHERE email = :email AND confirmed_at IS NOT NULL
 
 -- name: account_by_key
 SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
@@ -369,6 +496,8 @@ SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_
        s.digest, s.account_id, s.operator_id, s.created_at, s.seen_at, s.proved_at, s.origin, s.agent, a.totp <> ''
   FROM sessions s JOIN accounts a ON a.id = s.account_id LEFT JOIN accounts p ON p.id = a.parent_id
  WHERE s.digest = :digest
+   AND (s.operator_id IS NULL
+        OR EXISTS (SELECT 1 FROM accounts o WHERE o.id = s.operator_id AND o.operator = 1 AND o.status = 1))
 
 -- name: set_account
 UPDATE accounts SET credit_limit = :credit_limit, home_country = :home_country, time_zone = :time_zone,
@@ -380,7 +509,7 @@ UPDATE accounts SET credit_limit = :credit_limit, home_country = :home_country, 
 
 -- name: create_session
 INSERT INTO sessions (digest, account_id, operator_id, created_at, seen_at, proved_at, origin, agent)
-VALUES (:digest, :account_id, :operator_id, :now, :now, :now, :origin, :agent)
+VALUES (:digest, :account_id, :operator_id, :now, :now, :proved_at, :origin, :agent)
 
 -- name: sessions_of
 SELECT digest, account_id, operator_id, created_at, seen_at, proved_at, origin, agent FROM sessions
@@ -413,6 +542,19 @@ UPDATE accounts SET totp = :sealed, totp_step = :step WHERE id = :id
 -- name: use_code
 UPDATE accounts SET totp_step = :step WHERE id = :id AND totp_step < :step
 
+-- name: drop_recovery_codes
+DELETE FROM recovery_codes WHERE account_id = :account_id
+
+-- name: create_recovery_code
+INSERT INTO recovery_codes (account_id, digest) VALUES (:account_id, :digest)
+
+-- name: use_recovery_code
+UPDATE recovery_codes SET used_at = :now
+ WHERE account_id = :account_id AND digest = :digest AND used_at IS NULL
+
+-- name: recovery_codes_left
+SELECT count(*) FROM recovery_codes WHERE account_id = :account_id AND used_at IS NULL
+
 -- name: sender_names
 SELECT account_id, name, channel, connector, state, note, changed_at FROM senders
  ORDER BY account_id, name, channel, connector
@@ -421,11 +563,27 @@ SELECT account_id, name, channel, connector, state, note, changed_at FROM sender
 SELECT account_id, name, channel, connector, state, note, changed_at FROM senders
  WHERE account_id = :account_id ORDER BY name, channel, connector
 
+-- name: sender_names_in
+SELECT account_id, name, channel, connector, state, note, changed_at FROM senders
+ WHERE state = :state ORDER BY changed_at, account_id, name, channel, connector LIMIT :n
+
 -- name: put_sender
 INSERT INTO senders (account_id, name, channel, connector, state, note, changed_at)
 VALUES (:account_id, :name, :channel, :connector, :state, :note, :changed_at)
 ON CONFLICT (account_id, name, channel, connector)
 DO UPDATE SET state = excluded.state, note = excluded.note, changed_at = excluded.changed_at
+
+-- name: ask_for_sender
+-- One that is there stays as it is, but for one that was refused.
+INSERT INTO senders (account_id, name, channel, connector, state, note, changed_at)
+VALUES (:account_id, :name, :channel, :connector, :state, :note, :changed_at)
+ON CONFLICT (account_id, name, channel, connector)
+DO UPDATE SET state = excluded.state, note = excluded.note, changed_at = excluded.changed_at
+ WHERE senders.state = 'refused'
+
+-- name: withdraw_sender
+DELETE FROM senders WHERE account_id = :account_id AND name = :name AND channel = :channel
+   AND connector = '' AND state <> 'approved' RETURNING state
 
 -- name: remove_sender
 DELETE FROM senders WHERE account_id = :account_id AND name = :name AND channel = :channel
@@ -509,7 +667,8 @@ VALUES (:at, :actor, :origin, :action, :object, :before, :after, :digest) RETURN
 
 -- name: audit_entries
 SELECT id, at, actor, origin, action, object, before, after, digest FROM audit
- WHERE id < :before AND :object IN ('', object) ORDER BY id DESC LIMIT :n
+ WHERE id < :before AND (:object IN ('', object) OR object LIKE :below ESCAPE '!') AND actor LIKE :actor ESCAPE '!'
+ ORDER BY id DESC LIMIT :n
 
 -- name: audit_page
 SELECT id, at, actor, origin, action, object, before, after, digest FROM audit
@@ -581,7 +740,27 @@ ON CONFLICT DO NOTHING
 DELETE FROM stop_list WHERE account_id = :account_id AND number = :number
 
 -- name: stopped
-SELECT number, at, note FROM stop_list WHERE account_id = :account_id ORDER BY at DESC, number LIMIT :n
+SELECT number, at, note FROM stop_list WHERE account_id = :account_id AND (at, number) < (:at, :number)
+ ORDER BY at DESC, number DESC LIMIT :n
+
+-- name: stopped_page
+SELECT number, at, note FROM stop_list WHERE account_id = :account_id AND number > :after
+ ORDER BY number LIMIT :n
+
+-- name: stopped_from
+SELECT number, at, note FROM stop_list WHERE account_id = :account_id AND number >= :first AND number < :until
+ ORDER BY number LIMIT :n
+
+-- name: stop_lists
+SELECT account_id, number, at, note FROM stop_list
+ WHERE (number, account_id) > (:after, :after_id) ORDER BY number, account_id LIMIT :n
+
+-- name: stop_lists_with
+SELECT account_id, number, at, note FROM stop_list WHERE number = :number ORDER BY account_id LIMIT :n
+
+-- name: stop_list_of
+SELECT account_id, number, at, note FROM stop_list
+ WHERE account_id = :account_id AND number > :after ORDER BY number LIMIT :n
 
 -- ---- connectors
 
@@ -969,9 +1148,13 @@ UPDATE mailing_rows SET state = 5, error = :error
  WHERE mailing_id = :mailing_id AND n {in ns} AND state = 1 RETURNING n
 
 -- name: rows_to
-SELECT mailing_id, n, state, message_id, fields, (SELECT created_at FROM mailings WHERE id = mailing_id),
-       (SELECT account_id FROM mailings WHERE id = mailing_id)
+SELECT (SELECT created_at FROM mailings WHERE id = mailing_id),
+       (SELECT account_id FROM mailings WHERE id = mailing_id), mailing_id, n, state, message_id, fields,
+       error
   FROM mailing_rows WHERE number {in names} ORDER BY mailing_id, n
+
+-- name: hold_mailings
+SELECT id FROM mailings WHERE id {in ids} ORDER BY id {for_update}
 
 -- name: erase_row
 UPDATE mailing_rows SET number = :number, fields = '{}', state = :state, error = :error
@@ -989,7 +1172,7 @@ DELETE FROM mailing_rows WHERE mailing_id = :mailing_id
    AND n <= (SELECT min(n) + :n FROM mailing_rows WHERE mailing_id = :mailing_id)
 
 -- name: forget_mailing
-UPDATE mailings SET content = '', name = '', state = CASE WHEN ended_at IS NULL THEN 'stopped' ELSE state END,
+UPDATE mailings SET content = '', state = CASE WHEN ended_at IS NULL THEN 'stopped' ELSE state END,
        ended_at = coalesce(ended_at, :now)
  WHERE id = :id
 

@@ -1,5 +1,6 @@
 """What the store keeps, as dataclasses and as rows: the one place that knows both."""
 
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -172,6 +173,16 @@ def plain(text: str) -> str:
     return text.replace("\0", "\ufffd")
 
 
+def escaped(text: str) -> str:
+    """Text as LIKE reads it letter by letter; "!" stands before what else would mean something."""
+    return re.sub("([!%_])", r"!\1", plain(text))
+
+
+def like(text: str) -> str:
+    """What LIKE is asked for text that has this in it; of no text, for any."""
+    return f"%{escaped(text)}%" if text else "%"
+
+
 def plain_id(provider_id: str) -> str:
     """A provider's id as it is compared: no honest one is near 255 characters, and an index has its limit."""
     return plain(provider_id)[:255]
@@ -251,13 +262,17 @@ def kept_by_id(rows: Iterable[Row]) -> dict[int, Kept]:
 
 def content(row: Row) -> Content:
     _, transactional, sms_sender, sms, viber_sender, viber, via = row
+    sms, viber = content_of(sms, viber)
     return Content(
-        bool(transactional),
-        sms_sender,
+        bool(transactional), sms_sender, sms, viber_sender, viber, tuple(filter(None, via.split(",")))
+    )
+
+
+def content_of(sms: str | None, viber: str | None) -> tuple[SmsContent | None, ViberContent | None]:
+    """What was sent on each channel, as it is kept."""
+    return (
         None if sms is None else _decode_sms.decode(sms),
-        viber_sender,
         None if viber is None else _decode_viber.decode(viber),
-        tuple(filter(None, via.split(","))),
     )
 
 
@@ -327,9 +342,9 @@ def story(message: Row, events: Iterable[Row], payments: Iterable[Row], receipts
         send_at=send_at,
         recipient=recipient,
         sms_sender=sms_sender,
-        sms=None if sms is None else _decode_sms.decode(sms),
+        sms=content_of(sms, None)[0],
         viber_sender=viber_sender,
-        viber=None if viber is None else _decode_viber.decode(viber),
+        viber=content_of(None, viber)[1],
         status_at=status_at,
         delivery=_decode_delivery(state),
         notes=[

@@ -259,6 +259,7 @@ CREATE TABLE stop_list (
     PRIMARY KEY (account_id, number)
 );
 CREATE INDEX stop_list_number ON stop_list (number);
+CREATE INDEX stop_list_newest ON stop_list (account_id, at, number);
 
 -- What the operator has ordered of connectors, and what each worker process last told of them.
 CREATE TABLE connectors (
@@ -504,5 +505,5 @@ CREATE INDEX connector_minutes_minute ON connector_minutes (minute);
 
 INSERT INTO counters (name, value) VALUES ('message_id', 0), ('directory', 0), ('probe', 0), ('incoming', 0),
     ('audit', 0), ('texts', 0), ('numbers', 0), ('texts/inbox', 0), ('numbers/inbox', 0),
-    ('tallied/messages', 0), ('tallied/events', 0), ('tallied/ledger', 0);
+    ('tallied/messages', 0), ('tallied/events', 0), ('tallied/ledger', 0), ('mailed/notices', 0);
 INSERT INTO meta (name, value) VALUES ('schema_version', '7');

@@ -16,6 +16,7 @@ from hopwire.store.rows import plain
 HOUR_MS = 3_600_000
 IDLE_MS = 12 * HOUR_MS  # since a page was seen last
 LONGEST_MS = 7 * 24 * HOUR_MS
+GUEST_MS = HOUR_MS  # of an operator in the cabinet of another
 UNCONFIRMED_MS = 48 * HOUR_MS  # for so long a registration waits
 SEEN_MS = 60_000  # how often that is written down
 
@@ -46,15 +47,26 @@ class Sessions:
         self.engine = engine
 
     async def begin(
-        self, account_id: int, origin: str, agent: str, now: int, operator_id: int | None = None
+        self,
+        account_id: int,
+        origin: str,
+        agent: str,
+        now: int,
+        operator_id: int | None = None,
+        *,
+        proved: bool = True,
     ) -> str:
-        """Sign in; the cookie, which is told nowhere else."""
+        """Sign in; the cookie, which is told nowhere else.
+
+        `proved`: the password was typed just now.
+        """
         cookie = secrets.token_urlsafe(32)
         row = {
             "account_id": account_id,
             "operator_id": operator_id,
             "origin": origin,
             "agent": plain(agent)[:200],
+            "proved_at": now if proved else 0,
         }
 
         def work(tx: Tx) -> None:
@@ -70,7 +82,8 @@ class Sessions:
         if not rows:
             return None
         session, account = Session(*rows[0][n:-1]), account_of(rows[0][:n])
-        if session.seen_at <= now - IDLE_MS or session.created_at <= now - LONGEST_MS:
+        longest = LONGEST_MS if session.operator_id is None else GUEST_MS
+        if session.seen_at <= now - IDLE_MS or session.created_at <= now - longest:
             return None
         if session.seen_at <= now - SEEN_MS:
             await self.engine.write(lambda tx: tx.run("session_seen", digest=digest, at=now))

@@ -135,6 +135,9 @@ CREATE TABLE connector_minutes (
 );
 CREATE INDEX connector_minutes_minute ON connector_minutes (minute);
 
+CREATE INDEX stop_list_newest ON stop_list (account_id, at, number);
+
 INSERT INTO counters (name, value) SELECT 'tallied/messages', value FROM counters WHERE name = 'message_id';
 INSERT INTO counters (name, value) SELECT 'tallied/events', coalesce(max(id), 0) FROM events;
 INSERT INTO counters (name, value) SELECT 'tallied/ledger', coalesce(max(id), 0) FROM ledger;
+INSERT INTO counters (name, value) VALUES ('mailed/notices', 0);

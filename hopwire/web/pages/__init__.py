@@ -4,10 +4,33 @@ A group of pages is a module with its `PAGES`. It reads what came (`Visit`, `for
 and renders a template. What is live is the same page, fetched again by htmx.
 """
 
-from hopwire.web.pages import home, keys, sign_in
+from hopwire.web.pages import (
+    home,
+    keys,
+    operator_account,
+    operator_account_forms,
+    operator_accounts,
+    operator_guest,
+    operator_money,
+    senders,
+    sign_in,
+    stop_list,
+)
 from hopwire.web.pages.parts import Parts
 from hopwire.web.pages.site import Page, routes, trouble
 
-PAGES: list[Page] = [*home.PAGES, *keys.PAGES, *sign_in.PAGES]
+GROUPS = (
+    home,
+    keys,
+    operator_account,
+    operator_account_forms,
+    operator_accounts,
+    operator_guest,
+    operator_money,
+    senders,
+    sign_in,
+    stop_list,
+)
+PAGES: list[Page] = [page for group in GROUPS for page in group.PAGES]
 
 __all__ = ["PAGES", "Page", "Parts", "routes", "trouble"]

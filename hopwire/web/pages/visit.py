@@ -91,7 +91,7 @@ class Visit:
 
     @property
     def is_operator(self) -> bool:
-        return self.signed_in is not None and self.signed_in.account.operator
+        return self.signed_in is not None and self.signed_in.account.operator and not self.is_guest
 
     @property
     def is_guest(self) -> bool:
@@ -191,6 +191,11 @@ class Visit:
             raise NotThere
         return found
 
+    def cursor(self, name: str, otherwise: int = 2**62) -> int:
+        """The id behind which a list goes on, as the address has it; without one, it begins at the newest."""
+        typed = self.query.get(name, "")
+        return int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < 19 else otherwise
+
     async def form(self, most: int = FORM_BYTES) -> dict[str, str]:
         """The fields of a form, of each the last one; files are not among them."""
         return {
@@ -251,11 +256,20 @@ class Visit:
     def cookie_name(self) -> str:
         return cookie_name(self.is_secure)
 
-    async def sign_in(self, account: Account, response: Response, operator_id: int | None = None) -> None:
-        """Begin a session, and end the one there was."""
+    async def sign_in(
+        self,
+        account: Account,
+        response: Response,
+        operator_id: int | None = None,
+        *,
+        proved: bool = True,
+    ) -> None:
+        """Begin a session, and end the one there was; `proved`: the password was typed just now."""
         await self.end_session()
         agent = self.request.headers.get("user-agent", "")
-        cookie = await self.parts.sessions.begin(account.id, self.address, agent, self.now, operator_id)
+        cookie = await self.parts.sessions.begin(
+            account.id, self.address, agent, self.now, operator_id, proved=proved
+        )
         self.set_cookie(response, self.cookie_name, cookie, LONGEST_MS // 1000)
 
     async def end_session(self) -> None:
