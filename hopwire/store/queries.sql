@@ -1078,6 +1078,10 @@ SELECT kind, detail, sum(n) FROM tallies
 SELECT kind, detail, sum(n) FROM tallies
  WHERE hour >= :since AND hour < :until GROUP BY kind, detail ORDER BY kind, detail
 
+-- name: tally_money
+SELECT a.currency, t.kind, sum(t.n) FROM tallies t JOIN accounts a ON a.id = t.account_id
+ WHERE t.hour >= :since AND t.kind IN ('spent', 'commission', 'cost') GROUP BY a.currency, t.kind ORDER BY a.currency
+
 -- name: tally_hours
 SELECT hour, kind, sum(n) FROM tallies
  WHERE account_id = :account_id AND hour >= :since AND hour < :until AND kind {in kinds}
