@@ -4,7 +4,7 @@ Every change raises the directory's version, by which processes know that what t
 written into the audit.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -149,6 +149,11 @@ class Directory(Audited):
     async def account(self, account_id: int) -> Account | None:
         rows = await self.engine.read(lambda tx: tx.all("account_by_id", id=account_id))
         return account_of(rows[0]) if rows else None
+
+    async def accounts_among(self, ids: Iterable[int]) -> dict[int, Account]:
+        """Those of these accounts that there are, by id."""
+        rows = await self.engine.read(lambda tx: tx.all("accounts_among", ids=sorted(set(ids))))
+        return {row[0]: account_of(row) for row in rows}
 
     async def account_by_login(self, login: str) -> tuple[Account, Secrets] | None:
         """The account, and what is kept of its secrets."""

@@ -99,6 +99,7 @@ class UnmatchedReceipt(NamedTuple):
     outcome: Outcome
     code: str
     raw: str
+    id: int
 
 
 class Place(NamedTuple):

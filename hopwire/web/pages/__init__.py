@@ -4,10 +4,17 @@ A group of pages is a module with its `PAGES`. It reads what came (`Visit`, `for
 and renders a template. What is live is the same page, fetched again by htmx.
 """
 
-from hopwire.web.pages import home, keys, sign_in
+from hopwire.web.pages import held, home, inbox, keys, messages, sign_in
 from hopwire.web.pages.parts import Parts
 from hopwire.web.pages.site import Page, routes, trouble
 
-PAGES: list[Page] = [*home.PAGES, *keys.PAGES, *sign_in.PAGES]
+PAGES: list[Page] = [
+    *home.PAGES,
+    *messages.PAGES,
+    *inbox.PAGES,
+    *keys.PAGES,
+    *held.PAGES,
+    *sign_in.PAGES,
+]
 
 __all__ = ["PAGES", "Page", "Parts", "routes", "trouble"]
