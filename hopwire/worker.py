@@ -32,6 +32,7 @@ from hopwire.store.limits import forget as forget_counts
 from hopwire.store.memory import Memory
 from hopwire.store.notices import Notices
 from hopwire.store.retention import Retention
+from hopwire.store.tallies import Tallies
 from hopwire.store.turn import Outlet
 
 log = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ class Worker:
         self._connectors = Connectors(store.engine)
         self._words = stop_words, start_words
         self._retention = retention
+        self._tallies = Tallies(store.engine)
         self._name = name
         self._lease_ms = 1000 * lease_s
         self._clock = clock
@@ -114,6 +116,7 @@ class Worker:
         self._loop(self._mind_connectors)
         self._loop(self._forget)
         self._loop(self._forget_persons)
+        self._loop(self._count_old)
 
     async def stop(self) -> None:
         """Claim nothing more, give back what has not left, wait for the answers under way, disconnect."""
@@ -251,6 +254,11 @@ class Worker:
                     if self._stopping.is_set():
                         return
         await _wait(self._stopping, FORGET_S)
+
+    async def _count_old(self) -> None:
+        """Count what had happened before there were tallies."""
+        more = await self._tallies.count_old(self._clock())
+        await _wait(self._stopping, PAGE_PAUSE_S if more else FORGET_S)
 
     # ---- the connectors
 

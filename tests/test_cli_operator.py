@@ -99,7 +99,7 @@ def test_a_login_is_taken_once(small: Operator) -> None:
     small.does("account", "create", "shop")
     assert small.fails("account", "create", "shop") == (
         1,
-        "hopwire: there is already an account with this login",
+        "hopwire: there is already an account with this login, or with this e-mail",
     )
 
 

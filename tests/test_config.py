@@ -311,3 +311,40 @@ def test_the_example_uncommented_is_good_and_holds_every_setting() -> None:
 
 def test_every_setting_is_described() -> None:
     assert [s for s in describe() if not s.description.endswith(".")] == []
+
+
+# ---- mail
+
+MAIL = {"host": "mail.example.net", "sender": "hopwire@example.net"}
+PAGES = {"registration": "on", "url": "https://sms.example.net"}
+
+
+def test_registration_goes_with_mail() -> None:
+    config = parse({"mail": MAIL, "cabinet": PAGES})
+    assert (config.cabinet.registration, config.mail.port) == ("on", 587)
+
+
+@pytest.mark.parametrize(
+    ("mail", "cabinet", "told"),
+    [
+        pytest.param(
+            {}, PAGES, "mail.host: is missing; cabinet.registration = 'on' needs it", id="no server"
+        ),
+        pytest.param(
+            MAIL, {"registration": "invitation"}, "cabinet.url: is missing; .*'invitation'", id="no url"
+        ),
+        pytest.param({"host": "h"}, PAGES, "mail.sender: is missing", id="no sender"),
+        pytest.param({"host": "h"}, {}, "mail.sender = '': must be an address", id="mail from nobody"),
+        pytest.param(MAIL | {"sender": "a b@c"}, {}, "mail.sender = 'a b@c': must be", id="no address"),
+        pytest.param(
+            MAIL | {"login": "u"}, {}, "mail.login, mail.password: must be given together", id="half"
+        ),
+        pytest.param(
+            MAIL, {"url": "sms.example.net"}, "cabinet.url = .* must be https://HOST", id="no scheme"
+        ),
+        pytest.param(MAIL, {"url": "https://a.b/c"}, "cabinet.url = .* without a path", id="a path"),
+    ],
+)
+def test_mail_and_pages_agree(mail: dict[str, str], cabinet: dict[str, str], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        parse({"mail": mail, "cabinet": cabinet})

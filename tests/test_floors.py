@@ -12,18 +12,19 @@ FLOORS = [
     {"vault", "prices", "rung"},
     {"config"},
     {"phone", "wap", "money", "smpp", "translit", "templates", "images", "addresses", "via", "lists"}
-    | {"choice", "failover", "pulse"},
+    | {"choice", "failover", "pulse", "links"},
     # the cores stand on one another, too: a plan counts parts, and a part may be a WAP push
     {"sms", "delivery", "limits", "access", "contents"},
     {"routing", "inbox", "timeline", "mailing"},
-    {"store", "channels", "simulators", "logs", "fetch"},
-    {"admission", "worker", "webhooks", "credentials", "accounts", "routes"},
+    {"tallies"},
+    {"store", "channels", "simulators", "logs", "fetch", "mail"},
+    {"admission", "worker", "webhooks", "credentials", "accounts", "routes", "postman"},
     {"mailings"},  # each row goes the way of a request
     {"web", "cli"},
     {"app"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-CORES = FLOORS[3] | FLOORS[4] | FLOORS[5]
+CORES = FLOORS[3] | FLOORS[4] | FLOORS[5] | FLOORS[6]
 CORES_SHUN = {"asyncio", "time", "socket", "random", "secrets", "threading"}
 
 

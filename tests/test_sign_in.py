@@ -5,11 +5,11 @@ import asyncio
 import planted
 import pyotp
 import pytest
-from conftest import NOW
+from conftest import NOW, run_sql
 
 from hopwire import credentials
 from hopwire.access import From
-from hopwire.credentials import Credentials, Seals, hash_password, passwords, totp
+from hopwire.credentials import Credentials, Seals, hash_password, passwords, recovery, totp
 from hopwire.errors import WrongCredentials
 from hopwire.model import Account, AccountStatus
 from hopwire.store.directory import Directory, Secrets
@@ -44,7 +44,7 @@ class Door:
     def __init__(self, directory: Directory) -> None:
         self.now = NOW
         self.vault = Vault()
-        self._credentials = Credentials(
+        self.credentials = Credentials(
             directory,
             b"installation",
             lambda: 1,
@@ -56,12 +56,14 @@ class Door:
         """The code of now, or of some half minutes later."""
         return pyotp.HOTP(SEED).at(self.now // STEP_MS + steps)
 
-    async def lets_in(self, code: str = "", password: str = PASSWORD, login: str = "shop") -> bool:
+    async def lets_in(
+        self, code: str = "", password: str = PASSWORD, login: str = "shop", named: str = ""
+    ) -> bool:
         try:
-            account = await self._credentials.sign_in(login, password, code, HERE)
+            account = await self.credentials.sign_in(login, password, code, HERE)
         except WrongCredentials:
             return False
-        assert account.login == login
+        assert account.login == (named or login)
         return True
 
 
@@ -150,6 +152,82 @@ async def test_nobody_gets_in_by_a_seed_that_cannot_be_opened(directory: Directo
         await known.sign_in("shop", PASSWORD, "", HERE)
 
 
+# ---- recovery codes
+
+
+@pytest.fixture
+async def codes(directory: Directory, guarded: Door) -> list[str]:
+    """The account has these."""
+    made = recovery.new_codes()
+    await directory.set_recovery(1, [recovery.digest(b"installation", 1, code) for code in made])
+    return made
+
+
+async def test_a_recovery_code_counts_once_instead_of_a_code(
+    directory: Directory, guarded: Door, codes: list[str]
+) -> None:
+    assert await directory.recovery_left(1) == len(set(codes)) == 10
+    assert not await guarded.lets_in(codes[0], password="wrong")
+    assert await guarded.lets_in(codes[0])
+    assert not await guarded.lets_in(codes[0])
+    assert await guarded.lets_in(f" {codes[1].upper().replace('-', ' ')}")
+    assert await directory.recovery_left(1) == 8
+    assert await guarded.lets_in(guarded.code())
+
+
+async def test_of_many_at_once_with_the_same_recovery_code_one_gets_in(
+    guarded: Door, codes: list[str]
+) -> None:
+    entered = await asyncio.gather(*(guarded.lets_in(codes[0]) for _ in range(5)))
+    assert sorted(entered) == [False] * 4 + [True]
+
+
+async def test_recovery_codes_are_one_accounts_and_one_second_factors(
+    directory: Directory, guarded: Door, codes: list[str]
+) -> None:
+    assert await directory.create_account("other", HASH, NOW) == 2
+    await directory.set_totp(2, guarded.vault.seal(SEED, 2))
+    assert not await guarded.lets_in(codes[0], login="other")
+    await directory.set_totp(1, guarded.vault.seal(SEED, 1))
+    assert not await guarded.lets_in(codes[0])
+    assert await directory.recovery_left(1) == 0
+
+
+async def test_recovery_codes_are_not_guessed_either(guarded: Door, codes: list[str]) -> None:
+    for _ in range(credentials.WRONG_CODES):
+        assert not await guarded.lets_in("aaaa-bbbb-cccc")
+    assert not await guarded.lets_in(codes[0])
+
+
+async def test_what_is_kept_of_a_code_is_of_use_to_nobody(store_url: str, codes: list[str]) -> None:
+    kept = [digest for (digest,) in run_sql(store_url, "SELECT digest FROM recovery_codes")]
+    assert len(kept) == 10
+    assert not [one for one in kept for code in codes if code.replace("-", "") in one]
+
+
+async def test_who_is_signed_in_proves_himself_again(guarded: Door, codes: list[str]) -> None:
+    known = guarded.credentials
+    assert await known.knows("shop", PASSWORD, HERE)
+    assert not await known.knows("shop", "wrong", HERE)
+    assert not await known.knows("shop", "x" * 300, HERE)
+    assert await known.shows_code("shop", codes[0])
+    assert not await known.shows_code("shop", codes[0])
+    assert await known.shows_code("shop", guarded.code())
+    assert not await known.shows_code("nobody", guarded.code())
+
+
+async def test_a_new_password_is_hashed_as_it_will_be_checked(directory: Directory, door: Door) -> None:
+    await directory.set_password(1, await door.credentials.hash("shop", "another one", HERE))
+    assert await door.lets_in(password="another one")
+    with pytest.raises(ValueError, match="256"):
+        await door.credentials.hash("shop", "x" * 257, HERE)
+
+
+async def test_one_signs_in_with_the_address_too(directory: Directory, door: Door) -> None:
+    await directory.set_account(1, {"email": "anna@shop.example"})
+    assert await door.lets_in(login="Anna@Shop.example", named="shop")
+
+
 # ---- who is watching the clock
 
 
@@ -163,6 +241,10 @@ class Steps(Directory):
     async def account_by_login(self, login: str) -> tuple[Account, Secrets] | None:
         self._taken.append("look up")
         return await super().account_by_login(login)
+
+    async def account_by_email(self, email: str) -> tuple[Account, Secrets] | None:
+        self._taken.append("by e-mail")
+        return await super().account_by_email(email)
 
 
 async def test_every_failure_goes_through_the_same_steps(
@@ -198,4 +280,4 @@ async def test_every_failure_goes_through_the_same_steps(
         taken.clear()
         door.vault.opened = 0
         assert not await door.lets_in("000000", password, login)
-        assert (login, taken, door.vault.opened) == (login, ["look up", ARGON2, "code"], 1)
+        assert (login, taken, door.vault.opened) == (login, ["look up", "by e-mail", ARGON2, "code"], 1)

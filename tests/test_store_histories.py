@@ -116,7 +116,7 @@ class World:
         self._store = store
         self._directory = Directory(store.engine)
         self._account = account
-        self._now = NOW
+        self.now = NOW
         self._ids: list[int] = []
         self._handed: list[tuple[str, Handover]] = []  # with the connector
         self._taken: list[Receipt] = []  # what an upstream that took something may say of it
@@ -126,49 +126,49 @@ class World:
 
     async def admit(self, plan: tuple[Step, ...], to: str, later_s: int, sequence: int) -> None:
         """Of a suspicious sequence, the message is held."""
-        due_at = self._now + 1000 * later_s
+        due_at = self.now + 1000 * later_s
         asked = order(replace(self._account, limits=Limits(sequence=sequence)), to=to, send_at=due_at)
-        asked = asked._replace(delivery=plan_delivery(plan, due_at), accepted_at=self._now)
+        asked = asked._replace(delivery=plan_delivery(plan, due_at), accepted_at=self.now)
         answers = await self._store.admit([asked])
         self._ids += [answer.id for answer in answers if isinstance(answer, Accepted)]
 
     async def claim(self, connector: str, n: int, worker: str) -> None:
-        handed = await self._store.claim(connector, worker, n, LEASE_MS, self._now)
+        handed = await self._store.claim(connector, worker, n, LEASE_MS, self.now)
         self._handed += [(connector, one) for one in handed]
 
     async def answer(self, answers: list[tuple[int, Answer]]) -> None:
         recent = self._handed[-10:]
         asked = [(*recent[n % len(recent)], answer) for n, answer in answers if recent]
         changes = [(h.message_id, Answered(h.step, h.part, a, by)) for by, h, a in asked]
-        await self._store.record(changes, self._now)
+        await self._store.record(changes, self.now)
         self._taken += [_progress(by, h, a.provider_id) for by, h, a in asked if isinstance(a, Taken)]
 
     async def confirm(self, n: int, outcome: Outcome) -> None:
         await self.report([replace(taken, outcome=outcome) for taken in self._taken[-1 - n :][:1]])
 
     async def report(self, receipts: list[Receipt]) -> None:
-        await self._store.keep_receipts(receipts, self._now)
+        await self._store.keep_receipts(receipts, self.now)
 
     async def match(self, n: int) -> None:
-        await self._store.match_receipts(n, self._now)
+        await self._store.match_receipts(n, self.now)
 
     async def timers(self, n: int) -> None:
-        await self._store.run_timers(n, self._now)
+        await self._store.run_timers(n, self.now)
 
     async def recover(self, worker: str) -> None:
-        await self._store.recover(worker, self._now)
+        await self._store.recover(worker, self.now)
 
     async def reroute(self, connector: str, n: int) -> None:
-        await self._store.reroute(connector, {"smsc", "second"}, "down", n, self._now)
+        await self._store.reroute(connector, {"smsc", "second"}, "down", n, self.now)
 
     async def delete(self, n: int) -> None:
-        await self._store.delete(self._account.id, self._ids[-1 - n :][:1], self._now)
+        await self._store.delete(self._account.id, self._ids[-1 - n :][:1], self.now)
 
     async def decide(self, n: int, release: bool) -> None:
-        await self._store.decide_held(self._ids[-1 - n :], release, US, self._now)
+        await self._store.decide_held(self._ids[-1 - n :], release, US, self.now)
 
     async def wait(self, seconds: int) -> None:
-        self._now += 1000 * seconds
+        self.now += 1000 * seconds
 
     # ---- what must hold
 
@@ -208,17 +208,17 @@ class World:
     async def end(self) -> None:
         """Nobody answers any more, and time passes."""
         for _ in range(6):
-            self._now += A_DAY_MS
+            self.now += A_DAY_MS
             for _ in range(20):
-                await self._store.run_timers(100, self._now)
-        assert await self._store.run_timers(100, self._now) == 0
+                await self._store.run_timers(100, self.now)
+        assert await self._store.run_timers(100, self.now) == 0
         await self.check()
         assert all(status.final for status in self._statuses.values())
         (account,) = await self._directory.accounts()
         assert account.reserved == 0
         assert await Holds(self._store.engine).waiting(1) == []
-        await self._store.forget_receipts(self._now + RECEIPTS_KEPT_MS)
-        assert await self._store.match_receipts(100, self._now) == 0
+        await self._store.forget_receipts(self.now + RECEIPTS_KEPT_MS)
+        assert await self._store.match_receipts(100, self.now) == 0
 
 
 def told_status(story: Story) -> Status:

@@ -85,7 +85,7 @@ def create(
 
     account_id = in_directory(read_config(config), work, create=True)
     if account_id is None:
-        raise CommandError(Ending.FAILURE, "there is already an account with this login")
+        raise CommandError(Ending.FAILURE, "there is already an account with this login, or with this e-mail")
     emit({"id": account_id, "login": login}, as_json)
 
 

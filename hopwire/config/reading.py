@@ -211,6 +211,22 @@ def _agree(config: Config) -> None:
         if isinstance(connector, HttpConnector):
             _networks_agree(f"connectors.{name}.callback_from", connector.callback_from)
     _routes_agree(config.routes, config.connectors)
+    _mail_agrees(config)
+
+
+def _mail_agrees(config: Config) -> None:
+    """Who may register is sent a link, and a link begins with the address of the pages."""
+    mail, cabinet = config.mail, config.cabinet
+    if not re.fullmatch(r"(https?://[^/?#\s]+/?)?", cabinet.url):
+        raise ConfigError(f"cabinet.url = {cabinet.url!r}: must be https://HOST, without a path")
+    needed = {"mail.host": mail.host, "mail.sender": mail.sender, "cabinet.url": cabinet.url}
+    for name, value in needed.items():
+        if cabinet.registration != "off" and not value:
+            raise ConfigError(f"{name}: is missing; cabinet.registration = {cabinet.registration!r} needs it")
+    if mail.host and not re.fullmatch(r"[!-?A-~]+@[!-?A-~]+", mail.sender):
+        raise ConfigError(f"mail.sender = {mail.sender!r}: must be an address, NAME@DOMAIN")
+    if bool(mail.login) != bool(mail.password):
+        raise ConfigError("mail.login, mail.password: must be given together")
 
 
 def _lease_agrees(where: str, connector: Connector, lease_s: int) -> None:

@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeVar
 
 from hopwire import access, addresses
 from hopwire.access import From
-from hopwire.credentials import passwords
+from hopwire.credentials import passwords, recovery
 from hopwire.credentials.attempts import Attempt, Checks, Wrongs
 from hopwire.credentials.keys import installation_secret, is_key, key_digest, key_label, new_key
 from hopwire.credentials.passwords import NOBODY, PASSWORD_BYTES, hash_password, password_bytes, plain_login
@@ -47,7 +47,7 @@ V = TypeVar("V")
 REMEMBERED = 10_000  # keys, logins, passwords that were right, and such that were wrong: so many of each
 RIGHT_S = 3600.0  # since it was used last
 WRONG_S = 10.0
-LOGIN_LENGTH = 64  # no login is longer
+LOGIN_LENGTH = 254  # no login is longer, nor an address
 WRONG_CODES, CODES_S = 10, 600.0  # with the right password: after so many in so long a time none is right
 
 Found = tuple[Account, Secrets] | None
@@ -194,23 +194,62 @@ class Credentials:
     async def sign_in(self, login: str, password: str, code: str, origin: From) -> Account:
         """Whose login, password and, where the account has it, code these are; raises TooManyRequests, too.
 
-        A paused account may look at itself.
+        A code is one of the second factor, or a recovery code. A paused account may look at itself.
         """
         given = self._given(login, password)
-        self._look_for_room(given, _attempt(given, origin))
-        found = await self._directory.account_by_login(login)
-        if found is None:
-            found = await self._directory.account_by_email(login.lower())
-        wanted = (found and found[1].password_hash) or NOBODY
-        right = await self._is_right(given, wanted, origin)
+        found, right = await self._has_password(given, origin)
         step = self._step(found, code)
         if found is None or not right or found[0].standing is AccountStatus.CLOSED:
             raise WrongCredentials
         account, kept = found
-        if kept.totp and not await self._code_counts(account, step):
+        if kept.totp and not await self._code_counts(account, step, code):
             self._checks.wrong(_attempt(given, origin))
             raise WrongCredentials
         return account
+
+    async def knows(self, login: str, password: str, origin: From) -> bool:
+        """Whether this is the password of who is signed in; raises TooManyRequests."""
+        try:
+            return (await self._has_password(self._given(login, password), origin))[1]
+        except WrongCredentials:  # nobody has such a password
+            return False
+
+    async def shows_code(self, login: str, code: str) -> bool:
+        """Whether who is signed in has typed a code that counts; it counts for this."""
+        found = await self._directory.account_by_login(login)
+        if found is None or not found[1].totp:
+            return False
+        return await self._code_counts(found[0], self._step(found, code), code)
+
+    async def hash(self, login: str, password: str, origin: From) -> str:
+        """argon2id of a new password, in its turn among the checks, behind those who were wrong less.
+
+        Raises ValueError beyond 256 bytes, and TooManyRequests.
+        """
+        made: list[str] = []
+        data = password_bytes(password)
+        if len(data) > PASSWORD_BYTES:
+            raise ValueError(f"a password is at most {PASSWORD_BYTES} bytes of UTF-8")
+
+        def work() -> bool:
+            made.append(hash_password(password))
+            return True
+
+        await self._checks.check(Attempt(login, addresses.neighbourhood(origin.address)), work)
+        return made[0]
+
+    def asked(self, login: str, origin: From) -> None:
+        """Somebody asks for what costs us something: whoever does so often waits behind the others."""
+        self._checks.wrong(Attempt(login, addresses.neighbourhood(origin.address)))
+
+    async def _has_password(self, given: Given, origin: From) -> tuple[Found, bool]:
+        """Who signs in by this, if anybody, and whether it is his password."""
+        self._look_for_room(given, _attempt(given, origin))
+        by_login = await self._directory.account_by_login(given.login)
+        by_email = await self._directory.account_by_email(given.login.lower())  # asked for always
+        found = by_login or by_email
+        wanted = (found and found[1].password_hash) or NOBODY
+        return found, await self._is_right(given, wanted, origin)
 
     def _step(self, found: Found, code: str) -> int | None:
         """Which step the code is of; who has no second factor, or no account, is asked for one, too."""
@@ -222,14 +261,18 @@ class Credentials:
         sealed, account_id, after = asked or (self._nobodys_seed, 0, 0)
         return step_of(self._seals.open(sealed, account_id), code, self._now(), after)
 
-    async def _code_counts(self, account: Account, step: int | None) -> bool:
+    async def _code_counts(self, account: Account, step: int | None, code: str) -> bool:
         """Only who knows the password can use up the tries."""
         if self._wrong_codes.of(account.id, _clock()) >= WRONG_CODES:
             return False
-        if step is None or not await self._directory.use_code(account.id, step):
+        if step is None:
+            digest = recovery.digest(self._secret, account.id, code)
+            counts = bool(digest) and await self._directory.use_recovery(account.id, digest, self._now())
+        else:
+            counts = await self._directory.use_code(account.id, step)
+        if not counts:
             self._wrong_codes.add(account.id, _clock())
-            return False
-        return True
+        return counts
 
     # ---- what is remembered
 

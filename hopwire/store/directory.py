@@ -83,18 +83,38 @@ class Directory(Audited):
         account = replace(NOBODY, login=login, currency=currency, parent_id=parent_id, **traits)
 
         def work(tx: Tx) -> int | None:
-            row = {"login": login, "currency": currency, "parent_id": parent_id, **_row(account)}
-            rows = tx.all("create_account", password_hash=password_hash, created_at=now, **row)
-            if not rows:
-                return None
-            account_id: int = rows[0][0]
-            names = dict.fromkeys(sender_names)
-            tx.many("put_sender", [(account_id, name, "", "", "approved", "", now) for name in names])
-            told = _told(account, *TRAITS, "login", "currency", "parent_id")
-            self._note(tx, "create account", f"account {account_id}", {}, told)
+            account_id = self._create(tx, account, password_hash, now)
+            if account_id is not None:
+                names = dict.fromkeys(sender_names)
+                tx.many("put_sender", [(account_id, name, "", "", "approved", "", now) for name in names])
             return account_id
 
         return await self.engine.write(work)
+
+    async def create_first_operator(self, login: str, password_hash: str, now: int) -> int | None:
+        """An operator's account, if there is no operator yet; None where there is, or the login is taken."""
+        account = replace(NOBODY, login=login, operator=True)
+
+        def work(tx: Tx) -> int | None:
+            tx.all("hold_audit")  # whoever else does the same waits
+            return None if _has_operator(tx) else self._create(tx, account, password_hash, now)
+
+        return await self.engine.write(work)
+
+    async def has_operator(self) -> bool:
+        """Whether somebody may see the operator's pages."""
+        return await self.engine.read(_has_operator)
+
+    def _create(self, tx: Tx, account: Account, password_hash: str, now: int) -> int | None:
+        """A new account; None where its login is taken, or the address."""
+        row = {name: getattr(account, name) for name in ("login", "currency", "parent_id")} | _row(account)
+        rows = tx.all("create_account", password_hash=password_hash, created_at=now, **row)
+        if not rows:
+            return None
+        account_id: int = rows[0][0]
+        told = _told(account, *TRAITS, "login", "currency", "parent_id")
+        self._note(tx, "create account", f"account {account_id}", {}, told)
+        return account_id
 
     async def set_account(self, account_id: int, changes: Mapping[str, Any]) -> Account | None:
         """Change traits of an account; how it is after that. None where there is no such account."""
@@ -130,14 +150,46 @@ class Directory(Audited):
 
         await self.engine.write(work)
 
-    async def set_totp(self, account_id: int, sealed: str, step: int = 0) -> None:
-        """Another seed of the second factor, whose codes count after this step; empty: no second factor."""
+    async def set_totp(
+        self, account_id: int, sealed: str, step: int = 0, recovery: Sequence[str] = ()
+    ) -> None:
+        """Another seed of the second factor, whose codes count after this step; empty: no second factor.
+
+        Recovery codes belong to it: there are none but the ones with these digests.
+        """
 
         def work(tx: Tx) -> None:
             tx.run("set_totp", id=account_id, sealed=sealed, step=step)
+            _put_recovery(tx, account_id, recovery)
             self._note(tx, "change second factor", f"account {account_id}", {}, {"on": bool(sealed)})
 
         await self.engine.write(work)
+
+    async def set_recovery(self, account_id: int, digests: Sequence[str]) -> None:
+        """Other recovery codes, of which only digests are kept."""
+
+        def work(tx: Tx) -> None:
+            _put_recovery(tx, account_id, digests)
+            self._note(tx, "change recovery codes", f"account {account_id}")
+
+        await self.engine.write(work)
+
+    async def use_recovery(self, account_id: int, digest: str, now: int) -> bool:
+        """Let a recovery code count; False where there is none like it, or it has counted before."""
+
+        def work(tx: Tx) -> bool:
+            counts = tx.run("use_recovery_code", account_id=account_id, digest=digest, now=now) == 1
+            if counts:
+                self._note(tx, "use recovery code", f"account {account_id}")
+            return counts
+
+        return await self.engine.write(work)
+
+    async def recovery_left(self, account_id: int) -> int:
+        """How many recovery codes have not been used."""
+        rows = await self.engine.read(lambda tx: tx.all("recovery_codes_left", account_id=account_id))
+        left: int = rows[0][0]
+        return left
 
     async def use_code(self, account_id: int, step: int) -> bool:
         """Let a code of the second factor count; False where it, or a later one, has counted before."""
@@ -289,6 +341,15 @@ class Directory(Audited):
     async def count_by_status(self) -> dict[int, int]:
         """Status number -> messages."""
         return dict(await self.engine.read(lambda tx: tx.all("count_by_status")))
+
+
+def _put_recovery(tx: Tx, account_id: int, digests: Sequence[str]) -> None:
+    tx.run("drop_recovery_codes", account_id=account_id)
+    tx.many("create_recovery_code", [(account_id, digest) for digest in digests])
+
+
+def _has_operator(tx: Tx) -> bool:
+    return bool(tx.all("first_operator", closed=int(AccountStatus.CLOSED)))
 
 
 # ---- rows

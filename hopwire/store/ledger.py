@@ -3,13 +3,18 @@
 What messages move is in `Store`. Every movement is a row of the ledger, never changed.
 """
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
 from hopwire import money
 from hopwire.errors import NotEnoughMoney
+from hopwire.store import tallies
 from hopwire.store.audit import Audited
 from hopwire.store.engine import Row, Tx
+from hopwire.store.rows import kept_by_id
+from hopwire.store.tallies import Counts
+from hopwire.tallies import of_refund
 
 PAGE = 1000
 
@@ -95,14 +100,18 @@ class Ledger(Audited):
         """
 
         def work(tx: Tx) -> list[Refund]:
-            tx.all("load_deliveries", ids=[message_id])  # so that it is given back once
+            owner = kept_by_id(tx.all("load_deliveries", ids=[message_id]))  # so that it is given back once
             earned = tx.all("earned_by", message_id=message_id)
             tx.all("lock_funds", ids=sorted({account_id for account_id, *_ in earned}))
             back = []
+            counts: Counts = Counter()
             for account_id, kind, amount, step in earned:
                 given = amount if kind == "charge" else -amount
                 _put(tx, "refund", account_id, given, note, now, None, message_id, step)
                 back.append(Refund(account_id, given))
+                channel = owner[message_id].delivery.rungs[step].plan.channel
+                tallies.add(counts, account_id, now, [of_refund(given, channel, own=kind == "charge")])
+            tallies.write(tx, counts)
             if back:
                 told = {f"account {one.account_id}": money.text(one.amount) for one in back}
                 self._note(tx, "refund", f"message {message_id}", {}, {**told, "note": note})

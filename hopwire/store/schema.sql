@@ -473,8 +473,8 @@ CREATE TABLE texts (
     PRIMARY KEY (account_id, name)
 );
 
--- What has happened in an hour, counted a few seconds after it did: how many messages, or how much money. The
--- counters "tallied/…" tell up to which row that was done.
+-- What has happened in an hour: how many messages, or how much money. The counters "tallied/…" tell up to which row
+-- of a table that is still to be counted which was there before.
 CREATE TABLE tallies (
     account_id BIGINT NOT NULL,
     hour       BIGINT NOT NULL,       -- its first millisecond
@@ -503,5 +503,5 @@ CREATE INDEX connector_minutes_minute ON connector_minutes (minute);
 
 INSERT INTO counters (name, value) VALUES ('message_id', 0), ('directory', 0), ('probe', 0), ('incoming', 0),
     ('audit', 0), ('texts', 0), ('numbers', 0), ('texts/inbox', 0), ('numbers/inbox', 0),
-    ('tallied/messages', 0), ('tallied/events', 0), ('tallied/ledger', 0);
+    ('tallied/messages', 0), ('tallied/events', 0), ('tallied/ledger', 0), ('mailed/notices', 0);
 INSERT INTO meta (name, value) VALUES ('schema_version', '7');

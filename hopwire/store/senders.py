@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from hopwire.store.audit import Audited
 from hopwire.store.engine import Tx
+from hopwire.store.rows import plain
 
 REQUESTED, APPROVED, REFUSED = STATES = ("requested", "approved", "refused")
 
@@ -41,6 +42,30 @@ class Senders(Audited):
                 self._note(tx, "sender", _object(one), was, {"state": one.state, "note": one.note})
 
         await self.engine.write(work)
+
+    async def ask(self, one: SenderName) -> bool:
+        """Enter a name as requested; False where it is there already and was not refused."""
+        row = {**one._asdict(), "name": plain(one.name), "state": REQUESTED, "note": plain(one.note)}
+
+        def work(tx: Tx) -> bool:
+            done = tx.run("ask_for_sender", **row) == 1
+            if done:
+                self._note(tx, "sender", _object(one), {}, {"state": REQUESTED, "note": one.note})
+            return done
+
+        return await self.engine.write(work)
+
+    async def withdraw(self, one: SenderName) -> bool:
+        """Take a name back, for every connector, that is not approved; False where there is none."""
+
+        def work(tx: Tx) -> bool:
+            which = {"account_id": one.account_id, "name": plain(one.name), "channel": plain(one.channel)}
+            found = tx.all("withdraw_sender", **which)
+            for (state,) in found:
+                self._note(tx, "sender", _object(one), {"state": state})
+            return bool(found)
+
+        return await self.engine.write(work)
 
     async def remove(self, one: SenderName) -> bool:
         """False where there is no such name."""

@@ -1,11 +1,11 @@
 """What happens to messages in one transaction: they advance, are kept, and move money.
 
-Rule 1: a message changes only here, whoever knocks: worker, receipt, timer, client.
+Rule 1: a message changes only here, whoever knocks: worker, receipt, timer, client; and here it is counted.
 Rule 2: what is due leaves in the same transaction, where this process has the worker and there is room: it is
 kept as SENDING with what has made it due, and given away when that is on disk.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from hopwire import delivery as life
 from hopwire import metrics
 from hopwire.delivery import advance
 from hopwire.model import Handover, Taken
-from hopwire.store import memory
+from hopwire.store import memory, tallies
 from hopwire.store.engine import Row, Tx
 from hopwire.store.inbox import EVERYONE
 from hopwire.store.receipts import Change
@@ -29,6 +29,8 @@ from hopwire.store.rows import (
     plain_id,
     save_row,
 )
+from hopwire.store.tallies import Counts
+from hopwire.tallies import of_acceptance, of_change, of_money
 from hopwire.timeline import What, notes
 
 REMEMBERED = 10_000  # deliveries that have not ended, of which it is remembered how they were kept last
@@ -77,6 +79,7 @@ class Turn:
         self._events: list[Row] = []
         self._lessons: dict[str, bool] = {}
         self._moves: list[tuple[int, MoneyAction]] = []
+        self._counts: Counts = Counter()
         self._doubles = 0
 
     # ---- what happens
@@ -102,10 +105,13 @@ class Turn:
             self._moves.append((i, action))
 
     def _note(self, one: Kept, event: life.Event, d: life.Delivery, actions: Sequence[life.Action]) -> None:
-        for told in notes(one.delivery, event, d, actions):
+        noted = notes(one.delivery, event, d, actions)
+        for told in noted:
             self._events.append(event_row(one.id, self._now, told))
             if told.what is What.REROUTED:
                 metrics.REROUTED.labels(told.detail).inc()
+        if counted := of_change(one.delivery, d, noted):
+            tallies.add(self._counts, one.account_id, self._now, counted)
         if (absent := memory.lesson(one, event)) is not None:
             self._lessons[one.recipient] = absent
 
@@ -177,6 +183,8 @@ class Turn:
 
     def create(self) -> None:
         """Keep them, which are new."""
+        for one in self._before.values():
+            tallies.add(self._counts, one.account_id, self._now, of_acceptance(one.delivery.status))
         self._tx.many("create_delivery", [delivery_row(one) for one in self.kept.values()])
         self._keep(list(self.kept.values()))
 
@@ -195,7 +203,8 @@ class Turn:
         tx.many("create_event", self._events)
         if self._lessons and self._around.remember_ms:
             memory.learn(tx, self._lessons, self._now + self._around.remember_ms)
-        _move_money(tx, [(self.kept[i], action) for i, action in self._moves], self._now)
+        _move_money(tx, [(self.kept[i], action) for i, action in self._moves], self._now, self._counts)
+        tallies.write(tx, self._counts)
         metrics.DOUBLE_DELIVERIES.inc(self._doubles)
         _remember(tx, changed)
         if any(map(self._is_due, changed)):
@@ -260,8 +269,8 @@ def _stopped(tx: Tx, kept: Mapping[int, Kept]) -> dict[int, life.Event]:
 # ---- money
 
 
-def _move_money(tx: Tx, actions: Sequence[tuple[Kept, MoneyAction]], now: int) -> None:
-    """Write the charges, releases, commissions and costs into the ledger and the accounts."""
+def _move_money(tx: Tx, actions: Sequence[tuple[Kept, MoneyAction]], now: int, counts: Counts) -> None:
+    """Write the charges, releases, commissions and costs into the ledger and the accounts, and count them."""
     resold = sorted({one.account_id for one, action in actions if isinstance(action, life.Commission)})
     resellers: dict[int, int] = dict(tx.all("resellers", ids=resold)) if resold else {}
     entries: list[Row] = []
@@ -278,5 +287,8 @@ def _move_money(tx: Tx, actions: Sequence[tuple[Kept, MoneyAction]], now: int) -
                 account = resellers[account]
                 moved[account][0] -= amount
         entries.append(movement_row(now, one, account, action))
+        if not isinstance(action, life.Release):
+            plan, kind = one.delivery.rungs[action.step].plan, type(action).__name__.lower()
+            tallies.add(counts, account, now, of_money(kind, action.amount, plan.channel, plan.connector))
     tx.many("create_movement", entries)
     tx.many("move_funds", [(*less, i) for i, less in sorted(moved.items())])

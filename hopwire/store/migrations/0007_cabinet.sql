@@ -134,4 +134,7 @@ CREATE TABLE connector_minutes (
 );
 CREATE INDEX connector_minutes_minute ON connector_minutes (minute);
 
-INSERT INTO counters (name, value) VALUES ('tallied/messages', 0), ('tallied/events', 0), ('tallied/ledger', 0);
+INSERT INTO counters (name, value) SELECT 'tallied/messages', value FROM counters WHERE name = 'message_id';
+INSERT INTO counters (name, value) SELECT 'tallied/events', coalesce(max(id), 0) FROM events;
+INSERT INTO counters (name, value) SELECT 'tallied/ledger', coalesce(max(id), 0) FROM ledger;
+INSERT INTO counters (name, value) VALUES ('mailed/notices', 0);

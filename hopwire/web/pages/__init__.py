@@ -4,7 +4,7 @@ A group of pages is a module with its `PAGES`. It reads what came (`Visit`, `for
 and renders a template. What is live is the same page, fetched again by htmx.
 """
 
-from hopwire.web.pages import held, home, inbox, keys, messages, sign_in
+from hopwire.web.pages import held, home, inbox, keys, messages, senders, sign_in
 from hopwire.web.pages.parts import Parts
 from hopwire.web.pages.site import Page, routes, trouble
 
@@ -13,6 +13,7 @@ PAGES: list[Page] = [
     *messages.PAGES,
     *inbox.PAGES,
     *keys.PAGES,
+    *senders.PAGES,
     *held.PAGES,
     *sign_in.PAGES,
 ]
