@@ -689,11 +689,12 @@ INSERT INTO inbox (received_at, connector, sender, recipient, text, account_id)
 VALUES (:received_at, :connector, :sender, :recipient, :text, :account_id)
 
 -- name: latest_incoming
-SELECT id, received_at, connector, sender, recipient, text, account_id FROM inbox ORDER BY id DESC LIMIT :n
+SELECT id, received_at, connector, sender, recipient, text, account_id FROM inbox
+ WHERE id < :before ORDER BY id DESC LIMIT :n
 
 -- name: latest_incoming_of
 SELECT id, received_at, connector, sender, recipient, text, account_id FROM inbox
- WHERE account_id = :account_id ORDER BY id DESC LIMIT :n
+ WHERE account_id = :account_id AND id < :before ORDER BY id DESC LIMIT :n
 
 -- name: own_number
 INSERT INTO numbers (number, account_id) VALUES (:number, :account_id) ON CONFLICT DO NOTHING
