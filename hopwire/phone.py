@@ -69,6 +69,17 @@ def example(country: str) -> Number | None:
     return _described(found) if found else None
 
 
+@lru_cache(maxsize=4096)
+def written(digits: str) -> str:
+    """A number as people write it: +380 50 123 4567; what is no number stays as it is."""
+    try:
+        number = phonenumbers.parse("+" + digits)
+    except phonenumbers.NumberParseException:
+        return digits
+    whole = phonenumbers.format_number(number, PhoneNumberFormat.E164) == "+" + digits
+    return phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL) if whole else digits
+
+
 def costly(digits: str, country: str) -> bool:
     """Whether who is called earns by it, or what is called is a pager or a satellite's phone.
 

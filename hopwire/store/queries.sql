@@ -201,8 +201,9 @@ SELECT id, received_at, connector, provider_id, recipient, outcome, code, fault,
  ORDER BY received_at, id LIMIT :n {skip_locked}
 
 -- name: list_unmatched_receipts
-SELECT received_at, connector, provider_id, recipient, outcome, code, raw FROM receipts
- WHERE message_id IS NULL AND :connector IN ('', connector) ORDER BY received_at DESC, id DESC LIMIT :n
+SELECT received_at, connector, provider_id, recipient, outcome, code, raw, id FROM receipts
+ WHERE message_id IS NULL AND (received_at, id) < (:at, :id) AND :connector IN ('', connector)
+ ORDER BY received_at DESC, id DESC LIMIT :n
 
 -- name: match_receipt
 UPDATE receipts SET message_id = :message_id WHERE id = :id
@@ -474,6 +475,12 @@ SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_
 -- name: logins
 SELECT id, login FROM accounts WHERE id {in ids}
 
+-- name: accounts_among
+SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
+       a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
+       a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed
+  FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id WHERE a.id {in ids}
+
 -- name: account_by_login
 SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
        a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
@@ -737,11 +744,12 @@ INSERT INTO inbox (received_at, connector, sender, recipient, text, account_id)
 VALUES (:received_at, :connector, :sender, :recipient, :text, :account_id)
 
 -- name: latest_incoming
-SELECT id, received_at, connector, sender, recipient, text, account_id FROM inbox ORDER BY id DESC LIMIT :n
+SELECT id, received_at, connector, sender, recipient, text, account_id FROM inbox
+ WHERE id < :before ORDER BY id DESC LIMIT :n
 
 -- name: latest_incoming_of
 SELECT id, received_at, connector, sender, recipient, text, account_id FROM inbox
- WHERE account_id = :account_id ORDER BY id DESC LIMIT :n
+ WHERE account_id = :account_id AND id < :before ORDER BY id DESC LIMIT :n
 
 -- name: own_number
 INSERT INTO numbers (number, account_id) VALUES (:number, :account_id) ON CONFLICT DO NOTHING
@@ -751,6 +759,9 @@ DELETE FROM numbers WHERE number = :number
 
 -- name: own_numbers
 SELECT number, account_id FROM numbers ORDER BY number
+
+-- name: own_numbers_of
+SELECT number FROM numbers WHERE account_id = :account_id ORDER BY number
 
 -- name: owners
 SELECT number, account_id FROM numbers WHERE number {in numbers}

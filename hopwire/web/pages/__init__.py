@@ -5,9 +5,12 @@ and renders a template. What is live is the same page, fetched again by htmx.
 """
 
 from hopwire.web.pages import (
+    held,
     home,
+    inbox,
     keys,
     mailings,
+    messages,
     money,
     operator_account,
     operator_account_forms,
@@ -38,9 +41,12 @@ from hopwire.web.pages.parts import Parts
 from hopwire.web.pages.site import Page, routes, trouble
 
 GROUPS = (
+    held,
     home,
+    inbox,
     keys,
     mailings,
+    messages,
     money,
     operator_account,
     operator_account_forms,

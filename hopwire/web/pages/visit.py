@@ -206,6 +206,11 @@ class Visit:
         query = self.request.url.query
         return f"{self.path}?{query}" if query else self.path
 
+    def cursor(self, name: str, otherwise: int) -> int:
+        """A number in the query that a list goes on from; what is none is not heard."""
+        typed = self.query.get(name, "")
+        return int(typed) if is_id(typed) else otherwise
+
     def number(self, name: str) -> int:
         """A number in the path; raises NotThere for one that no row can have."""
         found: int = self.request.path_params[name]
@@ -313,6 +318,11 @@ class Visit:
 def cookie_name(secure: bool) -> str:
     """The prefix binds the cookie to this very host, which needs TLS."""
     return "__Host-hopwire" if secure else "hopwire"
+
+
+def is_id(typed: str) -> bool:
+    """Whether it is a number that a row may have."""
+    return typed.isascii() and typed.isdigit() and len(typed) <= 18
 
 
 def choices(names: Iterable[str], typed: str, otherwise: str) -> str:

@@ -125,6 +125,18 @@ class Words:
             return None
         return int(datetime.combine(day, time(), self._zone).timestamp() * 1000)
 
+    def plain(self, at: int) -> str:
+        """A moment as tables of numbers have it, by his clock: 2026-11-28 17:05:30."""
+        return self.local(at).strftime("%Y-%m-%d %H:%M:%S")
+
+    def moment_of(self, typed: str) -> int | None:
+        """A moment as <input type="datetime-local"> has it: 2026-11-28T17:05; None where it is none."""
+        try:
+            at = datetime.fromisoformat(typed).replace(tzinfo=self._zone).timestamp()
+        except (ValueError, OverflowError):
+            return None
+        return int(at * 1000)
+
     def iso(self, at: int) -> str:
         """For machines, and for the attribute of <time>."""
         return self.local(at).isoformat(timespec="seconds")
