@@ -60,7 +60,7 @@ About = tuple[str, str, str]  # connector, id of a message: the upstream's, or o
 
 NEWEST = 2**62  # above every id
 EVERYONE = 0  # the account whose stop list is everybody's
-NEWEST = (2**62, "")  # before it is everything
+LAST_STOPPED = (2**62, "")  # before it is everything
 OUR_ID = re.compile(r"m:([0-9]{1,16})", re.ASCII)
 
 
@@ -217,7 +217,7 @@ class Inbox(Audited):
 
         return await self.engine.write(work)
 
-    async def stopped(self, account_id: int, n: int, before: tuple[int, str] = NEWEST) -> list[Stopped]:
+    async def stopped(self, account_id: int, n: int, before: tuple[int, str] = LAST_STOPPED) -> list[Stopped]:
         """The newest on the account's list, newest first; older than one, by its moment and number."""
         at, number = before
         rows = await self.engine.read(
