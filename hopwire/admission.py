@@ -270,6 +270,10 @@ class Admission:
         steps = () if isinstance(found, ApiError) else found.steps
         return bool(steps) and await self._store.due_on(steps[0].connector, most, now) >= most
 
+    def prices(self, account: Account, digits: str, country: str, now: int) -> dict[tuple[str, str], int]:
+        """Channel and type -> what a part to this number costs, in millionths, where there is a route."""
+        return routing.prices(self._tables_at(now), account, digits, country)
+
     async def standing(self, account: Account, message_id: int) -> Standing | None:
         """How a message of the account stands; None for another's."""
         return (await self._store.statuses(account.id, [message_id])).get(message_id)
