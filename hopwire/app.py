@@ -49,6 +49,7 @@ from hopwire.web.app import App
 from hopwire.web.callbacks import Callbacks, Keep, Source
 from hopwire.web.http_php import HttpPhp
 from hopwire.web.pages import PAGES, Parts, letters
+from hopwire.web.request_log import RequestLog
 from hopwire.web.wire import HttpProtocol
 from hopwire.worker import Worker
 
@@ -105,6 +106,7 @@ def web_app(
     directory: Directory,
     use: KeyUse,
     installation: str = "",
+    log: RequestLog | None = None,
 ) -> App:
     """The ASGI application over a store; `installation` names its database among those of other gateways."""
 
@@ -127,7 +129,7 @@ def web_app(
         if isinstance(connector, HttpConnector)
     }
     return App(
-        HttpPhp(admission, credentials, config.sms, proxies, installation),
+        HttpPhp(admission, credentials, config.sms, proxies, installation, log),
         Callbacks(sources, keep, proxies),
         store,
         _parts(config, store, admission, credentials) if config.cabinet.enabled else None,
@@ -178,6 +180,7 @@ async def working(assignment: Assignment, store: Store) -> AsyncIterator[None]:
             config.retention.texts_days,
             config.retention.numbers_days,
         ),
+        requests_days=config.cabinet.requests_days,
     )
     await worker.start(channels(config, worker), at_once=not config.store.postgres)
     try:
@@ -241,8 +244,10 @@ async def _serving(
     use = KeyUse(directory)
     me = f"{socket.gethostname()}:{os.getpid()}"
     mailings = MailingRunner(admission, Mailings(store.engine), directory, me, config.sms.max_parts, now_ms)
-    watches = [asyncio.ensure_future(one.watch()) for one in (admission, use, mailings)]
-    app = web_app(config, store, admission, directory, use, await store.installation())
+    requests = RequestLog(store.keep_requests)
+    watches = [asyncio.ensure_future(one.watch()) for one in (admission, use, mailings, requests)]
+    log = requests if config.cabinet.enabled and config.cabinet.requests_days else None
+    app = web_app(config, store, admission, directory, use, await store.installation(), log)
     servers = [
         (server(app, config, tls=name == "https"), socket.socket(fileno=fd))
         for name, fd in assignment.sockets.items()
@@ -258,8 +263,9 @@ async def _serving(
         await asyncio.gather(*running)
         for watch in watches:
             watch.cancel()
-        with contextlib.suppress(Unavailable):
-            await use.write()
+        for told in (use, requests):
+            with contextlib.suppress(Unavailable):
+                await told.write()
 
 
 class _Server(uvicorn.Server):

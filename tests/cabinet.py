@@ -142,7 +142,7 @@ class Cabinet:
     async def close(self) -> None:
         complaints = [complaint for person in self._people for complaint in person.complaints]
         await asyncio.gather(*(person.context.close() for person in self._people))
-        assert complaints == []
+        assert complaints == [], complaints
 
 
 @asynccontextmanager
@@ -192,7 +192,9 @@ async def look_over(cabinet: Cabinet, path: str, login: str, name: str = "") -> 
         if login:
             await cabinet.speaks(login, language)
         person = await cabinet.person(login, color_scheme=scheme, locale=language)
-        page = await person.open(path)
+        page = await person.page()
+        response = await page.goto(cabinet.base + path)
+        assert response is not None and response.status == 200
         await is_accessible(page)
         for width in WIDTHS:
             await page.set_viewport_size({"width": width, "height": 900})

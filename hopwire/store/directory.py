@@ -4,7 +4,7 @@ Every change raises the directory's version, by which processes know that what t
 written into the audit.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from hopwire.model import SCOPES, Account, AccountStatus, ApiKey, Caller, Limits
 from hopwire.store.audit import Audited
 from hopwire.store.engine import Row, Tx
-from hopwire.store.rows import kept_by_id, plain
+from hopwire.store.rows import kept_by_id, like, plain
 
 ACCOUNT = (
     "id", "login", "balance", "reserved", "credit_limit", "currency", "home_country", "time_zone",
@@ -123,9 +123,10 @@ class Directory(Audited):
 
         def work(tx: Tx) -> Account | None:
             tx.all("lock_funds", ids=[account_id])  # who changes another trait at the same time waits
-            before = next((one for one in map(account_of, tx.all("accounts")) if one.id == account_id), None)
-            if before is None:
+            rows = tx.all("account_by_id", id=account_id)
+            if not rows:
                 return None
+            before = account_of(rows[0])
             after = replace(before, **changes)
             tx.run("set_account", id=account_id, **_row(after))
             was, told = _told(before, *changes), _told(after, *changes)
@@ -233,6 +234,40 @@ class Directory(Audited):
     async def account(self, account_id: int) -> Account | None:
         rows = await self.engine.read(lambda tx: tx.all("account_by_id", id=account_id))
         return account_of(rows[0]) if rows else None
+
+    async def find_accounts(
+        self,
+        typed: str = "",
+        status: AccountStatus | None = None,
+        parent_id: int = 0,
+        *,
+        before: int = 2**62,
+        n: int = 50,
+    ) -> list[Account]:
+        """The newest accounts with a smaller id: all, or with this in their login, address, or customer.
+
+        A number is looked for as an id, too. `parent_id` asks for the sub-accounts of a reseller.
+        """
+        typed = plain(typed.strip())
+        spelled = {"words": typed.lower(), "typed": typed, "title": typed.title(), "capital": typed.upper()}
+        which = {
+            "status": -1 if status is None else int(status), "parent_id": parent_id, "before": before, "n": n,
+            "id": int(typed) if typed.isdecimal() and len(typed) < 18 else 0,
+        }  # fmt: skip
+        patterns = {name: like(text) for name, text in spelled.items()}
+        rows = await self.engine.read(lambda tx: tx.all("accounts_page", **which, **patterns))
+        return [account_of(row) for row in rows]
+
+    async def logins(self, ids: Iterable[int]) -> dict[int, str]:
+        """The logins of these accounts, by id."""
+        wanted = sorted(set(ids))
+        rows = await self.engine.read(lambda tx: tx.all("logins", ids=wanted))
+        return dict(rows)
+
+    async def accounts_among(self, ids: Iterable[int]) -> dict[int, Account]:
+        """Those of these accounts that there are, by id."""
+        rows = await self.engine.read(lambda tx: tx.all("accounts_among", ids=sorted(set(ids))))
+        return {row[0]: account_of(row) for row in rows}
 
     async def account_by_login(self, login: str) -> tuple[Account, Secrets] | None:
         """The account, and what is kept of its secrets."""

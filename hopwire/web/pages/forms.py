@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from hopwire.tables import Mistake
 from hopwire.web.pages.words import Words
 
 T = TypeVar("T")
@@ -28,7 +29,8 @@ class Form:
 
     def wrong(self, name: str, sentence: str, **values: object) -> None:
         """Say what is not right with a field; "" is the form as a whole. The first thing counts."""
-        self.errors.setdefault(name, self._words(sentence, **values))
+        said = self._words(sentence, **values)
+        self.errors.setdefault(name, said[:1].upper() + said[1:])
 
     def text(self, name: str, most: int, *, required: bool = False) -> str:
         """A line or more of text without the blanks around it."""
@@ -43,6 +45,9 @@ class Form:
         """What a reader makes of a field; what it complains of (ValueError) is told at the field."""
         try:
             return reader(self.value(name).strip())
+        except Mistake as mistake:
+            self.wrong(name, mistake.sentence, **mistake.values)
+            return otherwise
         except ValueError as error:
             self.wrong(name, str(error))
             return otherwise

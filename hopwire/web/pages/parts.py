@@ -14,7 +14,7 @@ from hopwire.store.mails import Mails
 from hopwire.store.sessions import Sessions
 from hopwire.web.pages import assets
 from hopwire.web.pages.allowance import Allowance
-from hopwire.web.pages.marks import visible
+from hopwire.web.pages.marks import number, visible
 from hopwire.web.pages.words import translations
 
 
@@ -66,4 +66,5 @@ def templates(language: str) -> jinja2.Environment:
     made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
     made.globals["asset"] = assets.address
     made.filters["visible"] = visible
+    made.filters["phone"] = number
     return made
