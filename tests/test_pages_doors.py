@@ -72,8 +72,9 @@ def registration(mode: str) -> pytest.MarkDecorator:
 # ---- opening an account
 
 
-async def test_a_newcomer_opens_an_account_and_signs_in(town: Town) -> None:
-    person = await town.cabinet.person()
+@pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without"])
+async def test_a_newcomer_opens_an_account_and_signs_in(town: Town, javascript: bool) -> None:
+    person = await town.cabinet.person(java_script_enabled=javascript)
     page = await person.open("/sign-in")
     await page.get_by_role("link", name="Open an account").click()
     await page.get_by_label("Company or name").fill("Anna's shop")
