@@ -268,6 +268,12 @@ class Admission:
         """Channel and type -> what a part to this number costs, in millionths, where there is a route."""
         return routing.prices(self._tables_at(now), account, digits, country)
 
+    async def is_crowded(self, account: Account, request: SendRequest, most: int, now: int) -> bool:
+        """Whether so many messages are due where this one would go first."""
+        (found,) = await self.quotes(account, [request], now)
+        steps = () if isinstance(found, ApiError) else found.steps
+        return bool(steps) and await self._store.due_on(steps[0].connector, most, now) >= most
+
     async def standing(self, account: Account, message_id: int) -> Standing | None:
         """How a message of the account stands; None for another's."""
         return (await self._store.statuses(account.id, [message_id])).get(message_id)

@@ -357,6 +357,9 @@ UPDATE counters SET value = value + 1 WHERE name = 'probe'
 -- name: unfinished
 SELECT count(*), min(due_at) FROM deliveries WHERE due_at IS NOT NULL AND due_at <= :now
 
+-- name: due_on
+SELECT count(*) FROM (SELECT id FROM deliveries WHERE connector = :connector AND due_at <= :now LIMIT :n) AS due
+
 -- name: count_by_status
 SELECT status, count(*) FROM deliveries GROUP BY status ORDER BY status
 
