@@ -108,6 +108,7 @@ class Gateway:
     def __init__(self, store: Store, config: Config, path: Path, ports: dict[str, int]) -> None:
         self.store = store
         self.directory = Directory(store.engine)
+        self.config = config
         self._secret = credentials.installation_secret(config.store)
         self._path = path
         self.ports = ports

@@ -14,7 +14,7 @@ FLOORS = [
     {"phone", "wap", "money", "smpp", "translit", "templates", "images", "addresses", "via", "lists"}
     | {"choice", "failover", "pulse", "links"},
     # the cores stand on one another, too: a plan counts parts, and a part may be a WAP push
-    {"sms", "delivery", "limits", "access", "contents"},
+    {"sms", "delivery", "limits", "access", "contents", "minutes"},
     {"routing", "inbox", "timeline", "mailing"},
     {"tallies"},
     {"store", "channels", "simulators", "logs", "fetch", "mail"},

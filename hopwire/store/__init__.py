@@ -15,7 +15,7 @@ from hopwire import delivery as life
 from hopwire import metrics
 from hopwire.errors import ApiError
 from hopwire.model import Actor, Handover, Receipt, Status
-from hopwire.store import audit, limits, memory, notices
+from hopwire.store import audit, limits, memory, notices, requests
 from hopwire.store.engine import Engine, Row, Tx
 from hopwire.store.forgetting import discreet
 from hopwire.store.notices import Notice
@@ -318,6 +318,10 @@ class Store:
             ids += more
             self._asked[connector] = message_id
         return ids
+
+    async def keep_requests(self, rows: Sequence[requests.Asked]) -> None:
+        """Keep what was asked for."""
+        await self.engine.write(lambda tx: requests.keep(tx, rows))
 
     # ---- questions
 

@@ -105,6 +105,10 @@ class Words:
     def day(self, at: int) -> str:
         return dates.format_date(self.local(at), "d MMM y", locale=self._locale)
 
+    def month(self, at: int) -> str:
+        """The month and its year: November 2026."""
+        return dates.format_date(self.local(at), "LLLL y", locale=self._locale)
+
     def date(self, at: int) -> str:
         """A day as <input type="date"> has it: 2026-11-28."""
         return self.local(at).date().isoformat()
