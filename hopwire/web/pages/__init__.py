@@ -5,6 +5,7 @@ and renders a template. What is live is the same page, fetched again by htmx.
 """
 
 from hopwire.web.pages import (
+    console,
     home,
     keys,
     money,
@@ -21,6 +22,7 @@ from hopwire.web.pages.parts import Parts
 from hopwire.web.pages.site import Page, routes, trouble
 
 GROUPS = (
+    console,
     home,
     keys,
     money,

@@ -90,6 +90,10 @@ class Words:
         text = numbers.format_decimal(millionths / MILLION, "#,##0.00####", locale=self._locale)
         return f"{text} {currency}" if currency else text
 
+    def country(self, code: str) -> str:
+        """A country by its code in ISO 3166; "001" is none."""
+        return "" if code == "001" else self._locale.territories.get(code, code)
+
     # ---- moments, in milliseconds since 1970
 
     def local(self, at: int) -> datetime:
