@@ -221,6 +221,10 @@ class Admission:
         """Into how many SMS parts the content falls on its way to this number."""
         return routing.parts(self._tables, digits, content, country, now_ms())
 
+    def explain(self, content: SmsContent, number: Number) -> sms.Explained:
+        """How the content is sent to this number by SMS."""
+        return sms.explain(content, routing.writing(self._tables, number.digits, number.country, now_ms()))
+
     def fits(self, most: int) -> Fits:
         """What raises `TextTooLong` for contents of more than so many SMS parts."""
 

@@ -248,8 +248,8 @@ async def test_a_long_statement_is_told_whole(
 async def test_what_has_moved_a_balance_in_hours_and_by_hand_is_all_of_it(
     store: Store, directory: Directory, ledger: Ledger, reseller: Account, sub: Account, store_url: str
 ) -> None:
-    await sent(store, sub, SOLD)
     await ledger.refund(await sent(store, sub, SOLD), "", NOW)
+    await sent(store, sub, SOLD)
     for account, messages in ((sub, -500), (reseller, 120)):
         moved = await ledger.moved(account.id, 0)
         by_messages = sum(n if kind == "commission" else -n for _, kind, _, n in moved.by_messages)

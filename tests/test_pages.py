@@ -24,7 +24,7 @@ BOXES = re.compile(r"%\(\w+\)s")
 
 def filled(path: str) -> str:
     """A path with numbers for its gaps, of things that belong to nobody."""
-    return re.sub(r"\{\w+:int\}", "999999999", path)
+    return re.sub(r"\{\w+\}", "none", re.sub(r"\{\w+:int\}", "999999999", path))
 
 
 GETS = [page for page in PAGES if not page.posts]

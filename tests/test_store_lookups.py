@@ -98,8 +98,6 @@ async def test_stop_lists_are_gone_through_in_the_order_of_numbers(store: Store)
 
     assert seen(list(await inbox.stops(("", 0), 3))) == [(0, "380501"), (2, "380501"), (1, "380502")]
     assert seen(list(await inbox.stops(("380501", 0), 10))) == [(2, "380501"), (1, "380502"), (1, "380503")]
-    assert seen(list(await inbox.stops_of(1, "", 10))) == [(1, "380502"), (1, "380503")]
-    assert seen(list(await inbox.stops_of(1, "380502", 10))) == [(1, "380503")]
     assert seen(list(await inbox.stops_with("+380501", 10))) == [(0, "380501"), (2, "380501")]
 
 

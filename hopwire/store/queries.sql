@@ -201,8 +201,9 @@ SELECT id, received_at, connector, provider_id, recipient, outcome, code, fault,
  ORDER BY received_at, id LIMIT :n {skip_locked}
 
 -- name: list_unmatched_receipts
-SELECT received_at, connector, provider_id, recipient, outcome, code, raw FROM receipts
- WHERE message_id IS NULL AND :connector IN ('', connector) ORDER BY received_at DESC, id DESC LIMIT :n
+SELECT received_at, connector, provider_id, recipient, outcome, code, raw, id FROM receipts
+ WHERE message_id IS NULL AND (received_at, id) < (:at, :id) AND :connector IN ('', connector)
+ ORDER BY received_at DESC, id DESC LIMIT :n
 
 -- name: match_receipt
 UPDATE receipts SET message_id = :message_id WHERE id = :id
@@ -474,6 +475,12 @@ SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_
 -- name: logins
 SELECT id, login FROM accounts WHERE id {in ids}
 
+-- name: accounts_among
+SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
+       a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
+       a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed
+  FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id WHERE a.id {in ids}
+
 -- name: account_by_login
 SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
        a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
@@ -547,8 +554,14 @@ DELETE FROM sessions WHERE account_id = :account_id AND digest <> :but
 -- name: end_old_sessions
 DELETE FROM sessions WHERE seen_at <= :idle_since OR created_at <= :created_before
 
+-- name: set_email
+UPDATE accounts SET email = :email WHERE id = :id AND email = :before
+
 -- name: set_password
 UPDATE accounts SET password_hash = :hash WHERE id = :id
+
+-- name: replace_password
+UPDATE accounts SET password_hash = :after WHERE id = :id AND password_hash = :before
 
 -- name: set_api_password
 UPDATE accounts SET api_password = :hash WHERE id = :id
@@ -731,11 +744,12 @@ INSERT INTO inbox (received_at, connector, sender, recipient, text, account_id)
 VALUES (:received_at, :connector, :sender, :recipient, :text, :account_id)
 
 -- name: latest_incoming
-SELECT id, received_at, connector, sender, recipient, text, account_id FROM inbox ORDER BY id DESC LIMIT :n
+SELECT id, received_at, connector, sender, recipient, text, account_id FROM inbox
+ WHERE id < :before ORDER BY id DESC LIMIT :n
 
 -- name: latest_incoming_of
 SELECT id, received_at, connector, sender, recipient, text, account_id FROM inbox
- WHERE account_id = :account_id ORDER BY id DESC LIMIT :n
+ WHERE account_id = :account_id AND id < :before ORDER BY id DESC LIMIT :n
 
 -- name: own_number
 INSERT INTO numbers (number, account_id) VALUES (:number, :account_id) ON CONFLICT DO NOTHING
@@ -745,6 +759,9 @@ DELETE FROM numbers WHERE number = :number
 
 -- name: own_numbers
 SELECT number, account_id FROM numbers ORDER BY number
+
+-- name: own_numbers_of
+SELECT number FROM numbers WHERE account_id = :account_id ORDER BY number
 
 -- name: owners
 SELECT number, account_id FROM numbers WHERE number {in numbers}
@@ -774,10 +791,6 @@ SELECT account_id, number, at, note FROM stop_list
 
 -- name: stop_lists_with
 SELECT account_id, number, at, note FROM stop_list WHERE number = :number ORDER BY account_id LIMIT :n
-
--- name: stop_list_of
-SELECT account_id, number, at, note FROM stop_list
- WHERE account_id = :account_id AND number > :after ORDER BY number LIMIT :n
 
 -- ---- connectors
 
@@ -1076,6 +1089,10 @@ SELECT kind, detail, sum(n) FROM tallies
 SELECT kind, detail, sum(n) FROM tallies
  WHERE hour >= :since AND hour < :until GROUP BY kind, detail ORDER BY kind, detail
 
+-- name: tally_money
+SELECT a.currency, t.kind, sum(t.n) FROM tallies t JOIN accounts a ON a.id = t.account_id
+ WHERE t.hour >= :since AND t.kind IN ('spent', 'commission', 'cost') GROUP BY a.currency, t.kind ORDER BY a.currency
+
 -- name: tally_hours
 SELECT hour, kind, sum(n) FROM tallies
  WHERE account_id = :account_id AND hour >= :since AND hour < :until AND kind {in kinds}
@@ -1187,6 +1204,9 @@ SELECT id, account_id FROM mailings
 -- name: drop_rows
 DELETE FROM mailing_rows WHERE mailing_id = :mailing_id
    AND n <= (SELECT min(n) + :n FROM mailing_rows WHERE mailing_id = :mailing_id)
+
+-- name: discard_mailing
+DELETE FROM mailings WHERE id = :id
 
 -- name: forget_mailing
 UPDATE mailings SET content = '', state = CASE WHEN ended_at IS NULL THEN 'stopped' ELSE state END,
