@@ -141,7 +141,7 @@ class Admission:
         `row`, which is the mailing's id and the row's number, comes one message at most.
         Raises the ApiError of the first check that fails; then nothing is kept.
         """
-        if client_key and (known := await self._known(account, request, client_key, now)):
+        if client_key and (known := await self.known(account, request, client_key, now)):
             return known
         self._check(account, request)
         await self._check_picture(request)
@@ -206,7 +206,7 @@ class Admission:
         parts = routing.sms_parts(request, steps, tables, now)
         return Order(account, request, plan_delivery(steps, due_at), now, key_id, client_key, parts, row)
 
-    async def _known(self, account: Account, request: SendRequest, key: str, now: int) -> Accepted | None:
+    async def known(self, account: Account, request: SendRequest, key: str, now: int) -> Accepted | None:
         """What was answered to the client's key; raises `ClientIdReused`."""
         known = await self._store.answered(account.id, key, limits.fingerprint(request), now)
         return None if known is None else _accepted(known)

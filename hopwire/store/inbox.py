@@ -235,7 +235,7 @@ class Inbox(Audited):
     async def stopped_like(self, account_id: int, digits: str, n: int) -> list[Stopped]:
         """Those on the account's list that begin with these digits."""
         after = f"{int(digits) + 1:0{len(digits)}}"
-        until = after if len(after) == len(digits) else "a"  # behind every digit
+        until = after if len(after) == len(digits) else "A"  # behind every digit
         rows = await self.engine.read(
             lambda tx: tx.all("stopped_from", account_id=account_id, first=digits, until=until, n=n)
         )

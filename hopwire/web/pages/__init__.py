@@ -5,6 +5,7 @@ and renders a template. What is live is the same page, fetched again by htmx.
 """
 
 from hopwire.web.pages import (
+    console,
     held,
     home,
     inbox,
@@ -41,6 +42,7 @@ from hopwire.web.pages.parts import Parts
 from hopwire.web.pages.site import Page, routes, trouble
 
 GROUPS = (
+    console,
     held,
     home,
     inbox,
