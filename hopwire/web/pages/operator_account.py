@@ -225,17 +225,12 @@ async def decide_sender(visit: Visit) -> Response:
     typed = form.value("account")
     if form.value("state") not in STATES or not typed.isascii() or not typed.isdecimal() or len(typed) > 18:
         raise NotThere
-    one = SenderName(
-        int(typed),
-        form.value("name"),
-        form.value("channel"),
-        form.value("connector"),
-        form.value("state"),
-        form.value("note")[:200],
-        visit.now,
-    )
-    if one[:4] not in {known[:4] for known in await Senders(visit.parts.engine).of(one.account_id)}:
+    which = int(typed), form.value("name"), form.value("channel"), form.value("connector")
+    known = [one for one in await Senders(visit.parts.engine).of(which[0]) if one[:4] == which]
+    if not known:
         raise NotThere
+    note = form.text("note", 200)[:200] or known[0].note
+    one = known[0]._replace(state=form.value("state"), note=note, changed_at=visit.now)
     await Senders(visit.parts.engine, visit.actor).put([one])
     approved = one.state == APPROVED
     said = _("%(name)s may be used.") if approved else _("%(name)s may not be used.")
