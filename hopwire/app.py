@@ -34,6 +34,7 @@ from hopwire.errors import Unavailable
 from hopwire.fetch import Pictures
 from hopwire.mailings import MailingRunner
 from hopwire.model import Receipt
+from hopwire.postman import Postman, at_work
 from hopwire.routes import network
 from hopwire.routing import Times
 from hopwire.store import Store
@@ -47,7 +48,7 @@ from hopwire.store.retention import Retention
 from hopwire.web.app import App
 from hopwire.web.callbacks import Callbacks, Keep, Source
 from hopwire.web.http_php import HttpPhp
-from hopwire.web.pages import PAGES, Parts
+from hopwire.web.pages import PAGES, Parts, letters
 from hopwire.web.request_log import RequestLog
 from hopwire.web.wire import HttpProtocol
 from hopwire.worker import Worker
@@ -183,9 +184,21 @@ async def working(assignment: Assignment, store: Store) -> AsyncIterator[None]:
     )
     await worker.start(channels(config, worker), at_once=not config.store.postgres)
     try:
-        yield
+        async with sending_mail(config, store):
+            yield
     finally:
         await worker.stop()
+
+
+@contextlib.asynccontextmanager
+async def sending_mail(config: Config, store: Store) -> AsyncIterator[None]:
+    """The postman at work, where there is a mail server."""
+    if not config.mail.host:
+        yield
+        return
+    postman = Postman(store.engine, config, partial(letters.about, config.cabinet), now_ms)
+    async with at_work(postman):
+        yield
 
 
 @contextlib.asynccontextmanager

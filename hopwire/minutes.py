@@ -40,9 +40,8 @@ class Minutes:
         """See how they stand; the minute that is over, when one is."""
         minute = now - now % MINUTE_MS
         over = self._minute not in (None, minute)
-        rows = self.rest(states) if over else []
-        if over or self._minute is None:
-            self._minute = minute
+        rows = self.rest(states, now) if over else []
+        self._minute = minute
         for name, state in states.items():
             if state.state in AWAY:
                 self._down.add(name)
@@ -50,11 +49,10 @@ class Minutes:
                 self._latency[name] = max(state.latency_ms, self._latency.get(name, 0))
         return rows
 
-    def rest(self, states: Mapping[str, ConnectorState]) -> list[Minute]:
-        """What of the minute has not been told yet."""
-        if self._minute is None:
-            return []
-        rows = [self._row(self._minute, name, state) for name, state in states.items()]
+    def rest(self, states: Mapping[str, ConnectorState], now: int) -> list[Minute]:
+        """What has not been told yet, of the minute of the last look."""
+        minute = now - now % MINUTE_MS if self._minute is None else self._minute
+        rows = [self._row(minute, name, state) for name, state in states.items()]
         self._before, self._down, self._latency = dict(states), set(), {}
         return rows
 

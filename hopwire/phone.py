@@ -32,6 +32,9 @@ _COSTLY = (
 )
 # Numbers of no country: shared cost; satellites and networks of ships and planes; premium rate (ITU-T E.164)
 _COSTLY_CODES = ("808", "870", "881", "882", "883", "979")
+CODES = {  # the first digits of a number -> whose they are, the best known first
+    str(code): found for code, found in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items()
+}
 _BARE = {"UA": 9}  # digits of a number that is commonly typed without any prefix
 
 
@@ -59,6 +62,24 @@ def kind(number: Number) -> str:
     return _TYPES.get(phonenumbers.number_type(phonenumbers.parse("+" + number.digits)), "other")
 
 
+@lru_cache(maxsize=512)
+def example(country: str) -> Number | None:
+    """A mobile number as the country has them; None for what is no country."""
+    found = phonenumbers.example_number_for_type(country, PhoneNumberType.MOBILE)
+    return _described(found) if found else None
+
+
+@lru_cache(maxsize=4096)
+def written(digits: str) -> str:
+    """A number as people write it: +380 50 123 4567; what is no number stays as it is."""
+    try:
+        number = phonenumbers.parse("+" + digits)
+    except phonenumbers.NumberParseException:
+        return digits
+    whole = phonenumbers.format_number(number, PhoneNumberFormat.E164) == "+" + digits
+    return phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL) if whole else digits
+
+
 def costly(digits: str, country: str) -> bool:
     """Whether who is called earns by it, or what is called is a pager or a satellite's phone.
 
@@ -70,6 +91,17 @@ def costly(digits: str, country: str) -> bool:
     if patterns is None or not patterns[1].fullmatch(digits, patterns[0]):
         return False
     return phonenumbers.number_type(phonenumbers.parse("+" + digits)) in _COSTLY
+
+
+def calling_code(country: str) -> str:
+    """The first digits of a country's numbers; empty where there is no such country (ISO 3166 alpha-2)."""
+    return str(phonenumbers.country_code_for_region(country) or "")
+
+
+def countries(prefix: str) -> tuple[str, ...]:
+    """Whose numbers begin so, the best known first (001: of no country); none where too few digits say it."""
+    code = next((prefix[:n] for n in (1, 2, 3) if prefix[:n] in CODES), "")
+    return CODES.get(code, ())
 
 
 @lru_cache(maxsize=512)
@@ -174,4 +206,4 @@ def _described(number: PhoneNumber) -> Number | None:
     if phonenumbers.is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
         return None  # also what can only be dialled from the same town
     digits = phonenumbers.format_number(number, PhoneNumberFormat.E164).removeprefix("+")
-    return Number(digits, _country_of(number))
+    return Number(digits, _country_of(number)) if len(digits) in _LENGTHS else None

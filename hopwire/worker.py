@@ -135,7 +135,7 @@ class Worker:
         if self._recording is not None:
             await self._recording
         with contextlib.suppress(Unavailable):
-            await self._tell_minutes(self._minutes.rest(self._states()))
+            await self._tell_minutes(self._minutes.rest(self._states(), self._clock()))
 
     def ready(self, name: str) -> None:
         """A channel has capacity again."""

@@ -18,6 +18,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
 
 from hopwire.admission import now_ms
+from hopwire.app import sending_mail
 from hopwire.credentials import hash_password
 from hopwire.model import Account, Limits
 from hopwire.store.sessions import Sessions
@@ -141,13 +142,13 @@ class Cabinet:
     async def close(self) -> None:
         complaints = [complaint for person in self._people for complaint in person.complaints]
         await asyncio.gather(*(person.context.close() for person in self._people))
-        assert complaints == []
+        assert complaints == [], complaints
 
 
 @asynccontextmanager
 async def opened(folder: Path, browser: Browser, **sections: Any) -> AsyncIterator[Cabinet]:
     """A gateway with its pages; settings as `gateway.running` takes them."""
-    async with gateway.running(folder, **sections) as running:
+    async with gateway.running(folder, **sections) as running, sending_mail(running.config, running.store):
         made = Cabinet(running, browser)
         yield made
         await made.close()

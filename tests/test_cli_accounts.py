@@ -148,10 +148,10 @@ def test_what_a_number_costs_is_explained(small: CommandLine) -> None:
     [
         pytest.param(",pigeon,,380,,1", "line 3: channel", id="a channel"),
         pytest.param(",sms,urgent,380,,1", "line 3: type", id="a type"),
-        pytest.param(",sms,,+380,,1", "line 3: PREFIX", id="a prefix"),
+        pytest.param(",sms,,+380,,1", "line 3: a prefix", id="a prefix"),
         pytest.param(",sms,,380,soon,1", "line 3: 'soon'", id="a date"),
         pytest.param(",sms,,380,,much", "line 3: an amount", id="an amount"),
-        pytest.param(",sms,,380,,-1", "line 3: AMOUNT", id="less than nothing"),
+        pytest.param(",sms,,380,,-1", "line 3: a price", id="less than nothing"),
         pytest.param("account:nobody,sms,,380,,1", "line 3: list", id="an account"),
         pytest.param("gold,sms,,380,,1", "line 3: list", id="a list"),
         pytest.param(",sms,,48,,2", "line 3: this list", id="a row twice"),

@@ -35,9 +35,9 @@ def test_a_minute_is_told_when_it_is_over() -> None:
 def test_what_was_counted_before_the_first_look_counts() -> None:
     minutes = Minutes()
     minutes.look({"a": after(4)}, FIRST)
-    assert minutes.rest({"a": after(5)}) == [row(5)]
-    assert minutes.rest({"a": after(5)}) == [row(0)]
-    assert Minutes().rest({"a": after(5)}) == []  # it has not begun
+    assert minutes.rest({"a": after(5)}, FIRST + 9) == [row(5)]
+    assert minutes.rest({"a": after(5)}, FIRST + 9) == [row(0)]
+    assert Minutes().rest({"a": after(5)}, FIRST + 9) == [row(5)]
 
 
 def test_one_look_at_a_connector_that_is_away_marks_the_minute() -> None:
@@ -45,7 +45,7 @@ def test_one_look_at_a_connector_that_is_away_marks_the_minute() -> None:
     minutes.look({"a": after(0, state="down", latency_ms=40)}, FIRST)
     minutes.look({"a": after(0, latency_ms=30)}, FIRST + 1000)
     assert minutes.look({"a": after(2)}, FIRST + MINUTE_MS) == [row(2, down=True, latency_ms=40)]
-    assert minutes.rest({"a": after(2)}) == [row(0, FIRST + MINUTE_MS)]
+    assert minutes.rest({"a": after(2)}, FIRST) == [row(0, FIRST + MINUTE_MS)]
 
 
 @pytest.fixture

@@ -1,11 +1,16 @@
 """What waits for the operator's word, and the texts that Viber has approved."""
 
+from pathlib import Path
+
 import pytest
-from cabinet import Cabinet, look_over
+from cabinet import Cabinet, is_accessible, look_over, opened
 from gateway import Reply
-from playwright.async_api import expect
+from playwright.async_api import Browser, expect
+from post import Box, boxed
 
 from hopwire.admission import now_ms
+from hopwire.store.mails import Letter
+from hopwire.store.registrations import Registration, Registrations
 from hopwire.store.senders import REQUESTED, SenderName, Senders
 from hopwire.store.templates import TemplateBook
 from hopwire.templates import Registered, check
@@ -134,3 +139,64 @@ async def test_approvals_and_templates_are_good_to_look_at(cabinet: Cabinet) -> 
     )
     await look_over(cabinet, "/operator/approvals", "boss", "operator-approvals")
     await look_over(cabinet, TEMPLATES, "boss", "operator-templates")
+
+
+# ---- who asks for an account
+
+
+async def test_who_has_asked_for_an_account_gets_one_or_not_and_others_are_invited(
+    tmp_path: Path, browser: Browser
+) -> None:
+    sections = {
+        "cabinet": {"url": "http://sms.example", "registration": "approval"},
+        "demo": {"token": "t"},
+    }
+    async with boxed() as box, opened(tmp_path, browser, mail=box.section, **sections) as cabinet:
+        await cabinet.account("boss", operator=True, language="en")
+        await asked_for_accounts(cabinet)
+        await decided(cabinet, box)
+
+
+async def asked_for_accounts(cabinet: Cabinet) -> None:
+    """Two who have confirmed their addresses, and wait."""
+    registrations = Registrations(cabinet.gateway.store.engine)
+    letter = Letter("", "", "")
+    for n, name in enumerate(("first", "second")):
+        one = Registration(f"{name}@example.com", f"<b>{name}</b>", "hash", "en", now_ms() - 1000 + n)
+        await registrations.put(one, letter, letter)
+        assert await registrations.confirm(one, now_ms() - 500 + n)
+
+
+async def decided(cabinet: Cabinet, box: Box) -> None:
+    directory = cabinet.gateway.directory
+    page = await (await cabinet.person("boss")).open("/operator/approvals")
+    await is_accessible(page)
+    rows = page.get_by_role("region", name="Who asks for an account").locator("tbody tr")
+    await expect(rows.first).to_contain_text("<b>first</b>")
+    await page.get_by_role("button", name="Refuse second@example.com").click()
+    await expect(rows).to_have_count(1)
+    await page.get_by_role("button", name="Approve first@example.com").click()
+    await expect(page.get_by_role("status")).to_have_text("The account is there, without money yet.")
+    assert await directory.account_by_email("first@example.com") is not None
+    assert await directory.account_by_email("second@example.com") is None
+    again = {"email": "first@example.com", "do": "approve"}
+    assert (await do(cabinet, "/operator/approvals/registrations", **again)).status == 303
+    assert (await do(cabinet, "/operator/approvals/registrations", email="x", do="eat")).status == 404
+
+    await page.goto(cabinet.base + "/operator/approvals")
+    for typed, complaint in (
+        ("a@b", "NAME@DOMAIN"),
+        ("first@example.com", "Another account has this address"),
+    ):
+        reply = await do(cabinet, "/operator/approvals/invitations", email=typed)
+        assert (reply.status, complaint in reply.text) == (422, True)
+    await page.get_by_label("E-mail").fill("third@example.com")
+    await page.get_by_role("button", name="Invite").click()
+    await expect(page.get_by_role("status")).to_contain_text("The invitation is on its way.")
+    letters = [await box.letter(n) for n in (1, 2, 3)]
+    assert {one["To"] for one in letters} == {f"{name}@example.com" for name in ("first", "second", "third")}
+
+
+async def test_without_mail_nobody_is_invited(cabinet: Cabinet) -> None:
+    assert "Invite somebody" not in (await cabinet.get("/operator/approvals", "boss")).text
+    assert (await do(cabinet, "/operator/approvals/invitations", email="a@example.com")).status == 404

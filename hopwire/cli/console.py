@@ -129,9 +129,9 @@ def emit_rows(rows: Sequence[Mapping[str, object]], as_json: bool) -> None:
 
 def moment(at: int | None) -> str:
     """Milliseconds as a person reads them: UTC, to the second; empty for never."""
-    from datetime import UTC, datetime
+    from hopwire import tables
 
-    return "" if at is None else datetime.fromtimestamp(at // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return tables.moment(at)
 
 
 def shown(text: str, as_json: bool) -> str:

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-COLUMNS = ("list", "channel", "type", "prefix", "valid_from", "price")
-
 Plan = Annotated[
     str | None, typer.Option(help="The list of a plan instead of everyone's.", show_default=False)
 ]
@@ -70,10 +68,10 @@ def set_(
     as_json: AsJson = False,
 ) -> None:
     """Set the price of a part to the numbers with this prefix."""
-    from hopwire import money
+    from hopwire import money, tariffs
 
     with usage():
-        row = _row(channel, type, prefix, since or "", amount, time_zone)
+        row = tariffs.row(channel, type, prefix, since or "", amount, time_zone)
 
     async def work(book: "PriceBook", directory: "Directory") -> "Price":
         new = row._replace(list=await _list(directory, plan, account, connector))
@@ -98,16 +96,17 @@ def remove(
     as_json: AsJson = False,
 ) -> None:
     """Take a row out of a price list."""
+    from hopwire import tariffs
     from hopwire.prices import changes
 
     with usage():
-        row = _row(channel, type, prefix, since or "", "0", time_zone)
+        row = tariffs.row(channel, type, prefix, since or "", "0", time_zone)
 
     async def work(book: "PriceBook", directory: "Directory") -> int:
         gone = row._replace(list=await _list(directory, plan, account, connector))
         rows = await book.all()
         left = [one for one in rows if one._replace(price=0) != gone]
-        await book.apply(changes(rows, left, replace=[gone.list]))
+        await _apply(book, changes(rows, left, replace=[gone.list]))
         return len(rows) - len(left)
 
     if not _in_book(config, work):
@@ -126,8 +125,7 @@ def list_(
 
     async def work(book: "PriceBook", directory: "Directory") -> list[dict[str, object]]:
         only = await _list(directory, plan, account, connector)
-        logins = await _logins(directory)
-        return [_told(one, logins) for one in await book.all() if only in ("", one.list)]
+        return _rows([one for one in await book.all() if only in ("", one.list)], await _logins(directory))
 
     emit_rows(_in_book(config, work), as_json)
 
@@ -135,9 +133,10 @@ def list_(
 def export(config: ConfigFile = None) -> None:
     """Print all price lists as CSV, as `hopwire price import` reads them."""
 
+    from hopwire.tariffs import COLUMNS
+
     async def work(book: "PriceBook", directory: "Directory") -> list[dict[str, object]]:
-        logins = await _logins(directory)
-        return [_told(one, logins) for one in await book.all()]
+        return _rows(await book.all(), await _logins(directory))
 
     tables.write_rows(COLUMNS, _in_book(config, work))
 
@@ -159,19 +158,19 @@ def import_(
     """
     from hopwire.prices import changes
 
-    rows = list(tables.read_rows(tables.read_file(file), COLUMNS, ("list", "type", "valid_from")))
+    text = tables.read_file(file)
 
     async def work(book: "PriceBook", directory: "Directory") -> list[dict[str, object]]:
         logins = await _logins(directory)
-        new = _prices(rows, {login: i for i, login in logins.items()}, time_zone)
+        new = _prices(text, {login: i for i, login in logins.items()}, time_zone)
         found = changes(await book.all(), new, replace={one.list for one in new} if replace else ())
         if not dry_run:
-            await book.apply(found)
+            await _apply(book, found)
         return [_change(one, logins) for one in found]
 
     changed = _in_book(config, work)
     emit_rows(changed, as_json)
-    say(f"{len(changed)} of {len(rows)} rows change something" + (", nothing was changed" if dry_run else ""))
+    say(f"{len(changed)} rows change" + (", nothing was changed" if dry_run else ""))
 
 
 def explain(
@@ -197,7 +196,7 @@ def explain(
         kind = type or (sms_type(payer) if channel == "sms" else prices.PROMOTIONAL)
         rows, now, logins = await book.all(), now_ms(), await _logins(directory)
         says = prices.candidates(rows, payer, channel, kind, found.digits, now)
-        return [{**_told(one, logins), "counts": i == 0} for i, one in enumerate(says)]
+        return [{**one, "counts": i == 0} for i, one in enumerate(_rows(says, logins))]
 
     rows = _in_book(config, work)
     if not rows:
@@ -229,75 +228,31 @@ async def _logins(directory: "Directory") -> dict[int, str]:
     return {one.id: one.login for one in await directory.accounts()}
 
 
-def _told(one: "Price", logins: dict[int, str]) -> dict[str, object]:
-    from hopwire import money
+def _rows(prices: "Iterable[Price]", logins: dict[int, str]) -> list[dict[str, object]]:
+    from hopwire import tariffs
 
-    return {
-        "list": _named(one.list, logins),
-        "channel": one.channel,
-        "type": one.type,
-        "prefix": one.prefix,
-        "valid_from": moment(one.valid_from or None),
-        "price": money.text(one.price),
-    }
-
-
-def _named(of: str, logins: dict[int, str]) -> str:
-    """A list as people call it: an account by its login."""
-    kind, _, name = of.partition(":")
-    return f"account:{logins.get(int(name), name)}" if kind == "account" else of
+    return [dict(tariffs.told(one, logins)) for one in prices]
 
 
 def _change(one: "Change", logins: dict[int, str]) -> dict[str, object]:
-    from hopwire import money
+    from hopwire import money, tariffs
 
     before, after = ("" if amount is None else money.text(amount) for amount in (one.before, one.after))
-    row = _told(one.row, logins)
+    row = tariffs.told(one.row, logins)
     del row["price"]
     return {**row, "before": before, "after": after}
 
 
-def _prices(
-    rows: "Iterable[tuple[int, dict[str, str]]]", ids: dict[str, int], time_zone: str
-) -> "list[Price]":
+def _prices(text: str, ids: dict[str, int], time_zone: str) -> "list[Price]":
     """The prices of a file; ends the command for the first row that is wrong."""
-    found: dict[Price, Price] = {}
-    for line, row in rows:
-        try:
-            one = _row(row["channel"], row["type"], row["prefix"], row["valid_from"], row["price"], time_zone)
-            one = one._replace(list=_list_of(row["list"], ids))
-            if found.setdefault(one._replace(price=0), one) is not one:
-                raise ValueError("this list, channel, type, prefix and date were there before")
-        except ValueError as error:
-            raise tables.wrong(line, str(error)) from None
-    return list(found.values())
+    from hopwire import tariffs
+
+    found, wrong = tariffs.read(text, ids, time_zone)
+    if wrong:
+        raise tables.wrong(wrong[0].line, str(wrong[0]))
+    return found
 
 
-def _list_of(typed: str, ids: dict[str, int]) -> str:
-    kind, _, name = typed.partition(":")
-    if kind == "account":
-        if name not in ids:
-            raise ValueError(f"list {typed!r}: there is no account with this login")
-        return f"account:{ids[name]}"
-    if typed and (kind not in ("plan", "connector") or not name):
-        raise ValueError("list must be empty, plan:NAME, account:LOGIN or connector:NAME")
-    return typed
-
-
-def _row(channel: str, type: str, prefix: str, since: str, amount: str, time_zone: str) -> "Price":
-    """A price of everyone's list; raises ValueError that says what is wrong."""
-    from hopwire import money
-    from hopwire.model import Price
-    from hopwire.prices import CHANNELS, TYPES
-
-    if channel not in CHANNELS:
-        raise ValueError("channel must be sms or viber")
-    if type not in TYPES:
-        raise ValueError("type must be transactional, promotional or empty")
-    if prefix and not (prefix.isascii() and prefix.isdigit() and len(prefix) <= 15):
-        raise ValueError("PREFIX must be up to 15 digits")
-    price = money.parse(amount)
-    if price < 0:
-        raise ValueError("AMOUNT must not be negative")
-    valid_from = tables.read_moment(since, time_zone) if since else 0
-    return Price(channel, prefix, price, type, "", valid_from)
+async def _apply(book: "PriceBook", changes: "list[Change]") -> None:
+    if not await book.apply(changes):
+        raise CommandError(Ending.TEMPORARY, "the prices have changed meanwhile; nothing was done, try again")

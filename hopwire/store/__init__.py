@@ -286,9 +286,17 @@ class Store:
             lambda tx: tx.run("forget_unmatched_receipts", before=now - RECEIPTS_KEPT_MS)
         )
 
-    async def unmatched(self, n: int, connector: str = "") -> list[UnmatchedReceipt]:
-        """The newest receipts that have found no message, newest first; of one connector, or all."""
-        rows = await self.engine.read(lambda tx: tx.all("list_unmatched_receipts", connector=connector, n=n))
+    async def unmatched(
+        self, n: int, connector: str = "", before: tuple[int, int] = (2**62, 0)
+    ) -> list[UnmatchedReceipt]:
+        """The newest receipts that have found no message, newest first; of one connector, or all.
+
+        `before`: older than this one (received_at, id).
+        """
+        at, i = before
+        rows = await self.engine.read(
+            lambda tx: tx.all("list_unmatched_receipts", connector=connector, n=n, at=at, id=i)
+        )
         return [unmatched_receipt(row) for row in rows]
 
     async def outstanding(self, connector: str, n: int) -> list[str]:

@@ -91,9 +91,11 @@ class Directory(Audited):
 
         return await self.engine.write(work)
 
-    async def create_first_operator(self, login: str, password_hash: str, now: int) -> int | None:
+    async def create_first_operator(
+        self, login: str, password_hash: str, now: int, language: str = "uk"
+    ) -> int | None:
         """An operator's account, if there is no operator yet; None where there is, or the login is taken."""
-        account = replace(NOBODY, login=login, operator=True)
+        account = replace(NOBODY, login=login, operator=True, language=language)
 
         def work(tx: Tx) -> int | None:
             tx.all("hold_audit")  # whoever else does the same waits
@@ -133,6 +135,20 @@ class Directory(Audited):
 
         return await self.engine.write(work)
 
+    async def set_email(self, account_id: int, before: str, email: str) -> bool:
+        """Another address of an account that has still this one; False where it has not, or it is taken."""
+
+        def work(tx: Tx) -> bool:
+            tx.all("lock_funds", ids=[account_id])
+            if tx.all("is_known", email=email) or not tx.run(
+                "set_email", id=account_id, before=before, email=email
+            ):
+                return False
+            self._note(tx, "change account", f"account {account_id}", {"email": before}, {"email": email})
+            return True
+
+        return await self.engine.write(work)
+
     async def set_password(self, account_id: int, password_hash: str) -> None:
         """Another password for signing in."""
 
@@ -141,6 +157,22 @@ class Directory(Audited):
             self._note(tx, "change password", f"account {account_id}")
 
         await self.engine.write(work)
+
+    async def replace_password(self, account_id: int, before: str, after: str) -> bool:
+        """Another password instead of this one, and every session ends; False where it is another already."""
+
+        def work(tx: Tx) -> bool:
+            if not tx.run("replace_password", id=account_id, before=before, after=after):
+                return False
+            tx.run("end_other_sessions", account_id=account_id, but="")
+            self._note(tx, "change password", f"account {account_id}")
+            return True
+
+        return await self.engine.write(work)
+
+    async def is_known(self, email: str) -> bool:
+        """Whether an address is an account's, or one's that waits for the operator."""
+        return bool(await self.engine.read(lambda tx: tx.all("is_known", email=plain(email))))
 
     async def set_api_password(self, account_id: int, password_hash: str) -> None:
         """A password that only the API takes, instead of the other one; empty: no more."""
@@ -231,6 +263,11 @@ class Directory(Audited):
         wanted = sorted(set(ids))
         rows = await self.engine.read(lambda tx: tx.all("logins", ids=wanted))
         return dict(rows)
+
+    async def accounts_among(self, ids: Iterable[int]) -> dict[int, Account]:
+        """Those of these accounts that there are, by id."""
+        rows = await self.engine.read(lambda tx: tx.all("accounts_among", ids=sorted(set(ids))))
+        return {row[0]: account_of(row) for row in rows}
 
     async def account_by_login(self, login: str) -> tuple[Account, Secrets] | None:
         """The account, and what is kept of its secrets."""

@@ -58,8 +58,9 @@ class Stop(NamedTuple):
 Came = tuple[int, Sequence[Incoming]]  # when, and the parts of one message
 About = tuple[str, str, str]  # connector, id of a message: the upstream's, or ours as m:ID; number, digits
 
+NEWEST = 2**62  # above every id
 EVERYONE = 0  # the account whose stop list is everybody's
-NEWEST = (2**62, "")  # before it is everything
+LAST_STOPPED = (2**62, "")  # before it is everything
 OUR_ID = re.compile(r"m:([0-9]{1,16})", re.ASCII)
 
 
@@ -109,13 +110,14 @@ class Inbox(Audited):
 
         return await self.engine.write(work)
 
-    async def latest(self, n: int, account_id: int | None = None) -> list[InboxMessage]:
-        """The newest messages, newest first: of one account, or all, also those to numbers of nobody."""
+    async def latest(self, n: int, account_id: int | None = None, before: int = NEWEST) -> list[InboxMessage]:
+        """The newest messages with smaller ids, newest first: of one account, or all, also those to numbers
+        of nobody."""
 
         def work(tx: Tx) -> list[Row]:
             if account_id is None:
-                return tx.all("latest_incoming", n=n)
-            return tx.all("latest_incoming_of", n=n, account_id=account_id)
+                return tx.all("latest_incoming", n=n, before=before)
+            return tx.all("latest_incoming_of", n=n, account_id=account_id, before=before)
 
         return [InboxMessage(*row) for row in await self.engine.read(work)]
 
@@ -161,6 +163,10 @@ class Inbox(Audited):
 
     async def numbers(self) -> list[OwnNumber]:
         return [OwnNumber(*row) for row in await self.engine.read(lambda tx: tx.all("own_numbers"))]
+
+    async def numbers_of(self, account_id: int) -> list[str]:
+        rows = await self.engine.read(lambda tx: tx.all("own_numbers_of", account_id=account_id))
+        return [row[0] for row in rows]
 
     # ---- stop lists
 
@@ -211,7 +217,7 @@ class Inbox(Audited):
 
         return await self.engine.write(work)
 
-    async def stopped(self, account_id: int, n: int, before: tuple[int, str] = NEWEST) -> list[Stopped]:
+    async def stopped(self, account_id: int, n: int, before: tuple[int, str] = LAST_STOPPED) -> list[Stopped]:
         """The newest on the account's list, newest first; older than one, by its moment and number."""
         at, number = before
         rows = await self.engine.read(

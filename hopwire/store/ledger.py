@@ -17,6 +17,7 @@ from hopwire.store.tallies import Counts
 from hopwire.tallies import of_refund
 
 PAGE = 1000
+EVER = 1 << 62
 
 
 class Movement(NamedTuple):
@@ -31,6 +32,15 @@ class Movement(NamedTuple):
     connector: str
     other_id: int | None
     note: str
+
+
+class Moved(NamedTuple):
+    """What has moved an account's balance since a moment."""
+
+    balance: int  # now
+    by_hand: list[Movement]  # newest first
+    by_messages: list[tuple[int, str, str, int]]  # hour, "spent" or "commission", channel, how much
+    counted: bool  # whether that is all of it; else it has begun before messages were counted by hours
 
 
 class Margin(NamedTuple):
@@ -150,6 +160,28 @@ class Ledger(Audited):
             for row in rows:
                 yield Movement._make(row)
             at, last = rows[-1][1], rows[-1][0]
+
+    async def by_hand(self, account_id: int, n: int, before: tuple[int, int] = (EVER, 0)) -> list[Movement]:
+        """Top-ups, corrections and transfers, newest first; older than one, by its moment and id."""
+        at, last = before
+        rows = await self.engine.read(
+            lambda tx: tx.all("by_hand", account_id=account_id, since=0, at=at, id=last, n=n)
+        )
+        return [Movement._make(row) for row in rows]
+
+    async def moved(self, account_id: int, since: int) -> Moved:
+        """The balance, and what has moved it since the beginning of an hour, as both were at one moment."""
+
+        def work(tx: Tx) -> Moved:
+            of: dict[str, int] = {"account_id": account_id, "since": since}
+            by_hand = tx.all("by_hand", **of, at=EVER, id=0, n=EVER)
+            hours = tx.all("moved_in_hours", **of)
+            until = hours[0][0] if hours else EVER
+            counted = not tx.all("moved_by_messages", **of, until=until)
+            (balance,) = tx.all("balance", id=account_id)[0]
+            return Moved(balance, [Movement._make(row) for row in by_hand], hours, counted)
+
+        return await self.engine.read(work)
 
     async def sums(self) -> dict[str, dict[str, int]]:
         """Currency -> kind -> the sum of all entries of it."""

@@ -7,6 +7,7 @@ Rule 3: one process is at a mailing, for as long as its lease lasts; what anothe
 That a row becomes a message is kept by mailed.py.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -100,6 +101,21 @@ class Mailings:
             return True
 
         return await self._engine.write(work)
+
+    async def discard(self, account_id: int, mailing_id: int) -> None:
+        """Its list cannot be read: it was never there."""
+
+        def work(tx: Tx) -> bool:
+            mailing = _held(tx, account_id, mailing_id)
+            if mailing is None or mailing.state is not State.READING:
+                return False
+            if tx.run("drop_rows", mailing_id=mailing_id, n=PAGE):
+                return True
+            tx.run("discard_mailing", id=mailing_id)
+            return False
+
+        while await self._engine.write(work):  # noqa: ASYNC110 - the store's writes are what is awaited
+            await asyncio.sleep(0)
 
     # ---- what its owner sees and wants
 

@@ -201,8 +201,9 @@ SELECT id, received_at, connector, provider_id, recipient, outcome, code, fault,
  ORDER BY received_at, id LIMIT :n {skip_locked}
 
 -- name: list_unmatched_receipts
-SELECT received_at, connector, provider_id, recipient, outcome, code, raw FROM receipts
- WHERE message_id IS NULL AND :connector IN ('', connector) ORDER BY received_at DESC, id DESC LIMIT :n
+SELECT received_at, connector, provider_id, recipient, outcome, code, raw, id FROM receipts
+ WHERE message_id IS NULL AND (received_at, id) < (:at, :id) AND :connector IN ('', connector)
+ ORDER BY received_at DESC, id DESC LIMIT :n
 
 -- name: match_receipt
 UPDATE receipts SET message_id = :message_id WHERE id = :id
@@ -242,6 +243,23 @@ SELECT id, at, kind, CASE kind WHEN 'charge' THEN -amount ELSE amount END, messa
  WHERE account_id = :account_id AND (at, id) > (:at, :last) AND at < :until
    AND kind NOT IN ('reserve', 'release') AND kind <> 'cost'
  ORDER BY at, id LIMIT :n
+
+-- name: by_hand
+SELECT id, at, kind, amount, message_id, step, connector, other_id, note FROM ledger
+ WHERE account_id = :account_id AND message_id IS NULL AND at >= :since AND (at, id) < (:at, :id)
+ ORDER BY at DESC, id DESC LIMIT :n
+
+-- name: balance
+SELECT balance FROM accounts WHERE id = :id
+
+-- name: moved_in_hours
+SELECT hour, kind, detail, n FROM tallies
+ WHERE account_id = :account_id AND hour >= :since AND kind IN ('spent', 'commission') ORDER BY hour
+
+-- name: moved_by_messages
+-- Whether there is any: the first row of the index tells.
+SELECT 1 FROM ledger WHERE account_id = :account_id AND at >= :since AND at < :until
+   AND kind NOT IN ('reserve', 'release') AND message_id IS NOT NULL AND kind <> 'cost' LIMIT 1
 
 -- name: margins
 SELECT account_id, connector, sum(CASE kind WHEN 'charge' THEN 1 ELSE 0 END),
@@ -457,6 +475,12 @@ SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_
 -- name: logins
 SELECT id, login FROM accounts WHERE id {in ids}
 
+-- name: accounts_among
+SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
+       a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
+       a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed
+  FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id WHERE a.id {in ids}
+
 -- name: account_by_login
 SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
        a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
@@ -530,8 +554,14 @@ DELETE FROM sessions WHERE account_id = :account_id AND digest <> :but
 -- name: end_old_sessions
 DELETE FROM sessions WHERE seen_at <= :idle_since OR created_at <= :created_before
 
+-- name: set_email
+UPDATE accounts SET email = :email WHERE id = :id AND email = :before
+
 -- name: set_password
 UPDATE accounts SET password_hash = :hash WHERE id = :id
+
+-- name: replace_password
+UPDATE accounts SET password_hash = :after WHERE id = :id AND password_hash = :before
 
 -- name: set_api_password
 UPDATE accounts SET api_password = :hash WHERE id = :id
@@ -714,11 +744,12 @@ INSERT INTO inbox (received_at, connector, sender, recipient, text, account_id)
 VALUES (:received_at, :connector, :sender, :recipient, :text, :account_id)
 
 -- name: latest_incoming
-SELECT id, received_at, connector, sender, recipient, text, account_id FROM inbox ORDER BY id DESC LIMIT :n
+SELECT id, received_at, connector, sender, recipient, text, account_id FROM inbox
+ WHERE id < :before ORDER BY id DESC LIMIT :n
 
 -- name: latest_incoming_of
 SELECT id, received_at, connector, sender, recipient, text, account_id FROM inbox
- WHERE account_id = :account_id ORDER BY id DESC LIMIT :n
+ WHERE account_id = :account_id AND id < :before ORDER BY id DESC LIMIT :n
 
 -- name: own_number
 INSERT INTO numbers (number, account_id) VALUES (:number, :account_id) ON CONFLICT DO NOTHING
@@ -728,6 +759,9 @@ DELETE FROM numbers WHERE number = :number
 
 -- name: own_numbers
 SELECT number, account_id FROM numbers ORDER BY number
+
+-- name: own_numbers_of
+SELECT number FROM numbers WHERE account_id = :account_id ORDER BY number
 
 -- name: owners
 SELECT number, account_id FROM numbers WHERE number {in numbers}
@@ -1055,6 +1089,10 @@ SELECT kind, detail, sum(n) FROM tallies
 SELECT kind, detail, sum(n) FROM tallies
  WHERE hour >= :since AND hour < :until GROUP BY kind, detail ORDER BY kind, detail
 
+-- name: tally_money
+SELECT a.currency, t.kind, sum(t.n) FROM tallies t JOIN accounts a ON a.id = t.account_id
+ WHERE t.hour >= :since AND t.kind IN ('spent', 'commission', 'cost') GROUP BY a.currency, t.kind ORDER BY a.currency
+
 -- name: tally_hours
 SELECT hour, kind, sum(n) FROM tallies
  WHERE account_id = :account_id AND hour >= :since AND hour < :until AND kind {in kinds}
@@ -1166,6 +1204,9 @@ SELECT id, account_id FROM mailings
 -- name: drop_rows
 DELETE FROM mailing_rows WHERE mailing_id = :mailing_id
    AND n <= (SELECT min(n) + :n FROM mailing_rows WHERE mailing_id = :mailing_id)
+
+-- name: discard_mailing
+DELETE FROM mailings WHERE id = :id
 
 -- name: forget_mailing
 UPDATE mailings SET content = '', state = CASE WHEN ended_at IS NULL THEN 'stopped' ELSE state END,

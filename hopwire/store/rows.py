@@ -100,6 +100,7 @@ class UnmatchedReceipt(NamedTuple):
     outcome: Outcome
     code: str
     raw: str
+    id: int
 
 
 class Place(NamedTuple):

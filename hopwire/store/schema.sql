@@ -213,6 +213,7 @@ CREATE TABLE ledger (
 CREATE UNIQUE INDEX ledger_once ON ledger (message_id, step, kind, account_id) WHERE message_id IS NOT NULL;
 -- Statements and reports: what has moved a balance, or cost us.
 CREATE INDEX ledger_moved ON ledger (account_id, at, id) WHERE kind NOT IN ('reserve', 'release');
+CREATE INDEX ledger_by_hand ON ledger (account_id, at, id) WHERE message_id IS NULL;
 
 -- Numbers and short codes of ours, without a plus: what comes to one belongs to the account.
 CREATE TABLE numbers (

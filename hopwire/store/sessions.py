@@ -33,6 +33,11 @@ class Session(NamedTuple):
     origin: str  # address
     agent: str  # as the browser calls itself
 
+    def is_open(self, now: int) -> bool:
+        """An operator's in the cabinet of another ends sooner."""
+        longest = LONGEST_MS if self.operator_id is None else GUEST_MS
+        return self.seen_at > now - IDLE_MS and self.created_at > now - longest
+
 
 class SignedIn(NamedTuple):
     """A session, its account, and whether that has a second factor."""
@@ -82,8 +87,7 @@ class Sessions:
         if not rows:
             return None
         session, account = Session(*rows[0][n:-1]), account_of(rows[0][:n])
-        longest = LONGEST_MS if session.operator_id is None else GUEST_MS
-        if session.seen_at <= now - IDLE_MS or session.created_at <= now - longest:
+        if not session.is_open(now):
             return None
         if session.seen_at <= now - SEEN_MS:
             await self.engine.write(lambda tx: tx.run("session_seen", digest=digest, at=now))

@@ -136,6 +136,7 @@ CREATE TABLE connector_minutes (
 CREATE INDEX connector_minutes_minute ON connector_minutes (minute);
 
 CREATE INDEX stop_list_newest ON stop_list (account_id, at, number);
+CREATE INDEX ledger_by_hand ON ledger (account_id, at, id) WHERE message_id IS NULL;
 
 INSERT INTO counters (name, value) SELECT 'tallied/messages', value FROM counters WHERE name = 'message_id';
 INSERT INTO counters (name, value) SELECT 'tallied/events', coalesce(max(id), 0) FROM events;

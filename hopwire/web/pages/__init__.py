@@ -5,8 +5,13 @@ and renders a template. What is live is the same page, fetched again by htmx.
 """
 
 from hopwire.web.pages import (
+    held,
     home,
+    inbox,
     keys,
+    mailings,
+    messages,
+    money,
     operator_account,
     operator_account_forms,
     operator_accounts,
@@ -17,16 +22,34 @@ from hopwire.web.pages import (
     operator_stops,
     operator_system,
     operator_templates,
+    overview,
+    price_import,
+    price_number,
+    prices,
+    register,
+    requests,
+    reset,
+    second_factor,
+    security,
+    send,
     senders,
+    set_up,
+    settings,
     sign_in,
     stop_list,
+    texts,
 )
 from hopwire.web.pages.parts import Parts
 from hopwire.web.pages.site import Page, routes, trouble
 
 GROUPS = (
+    held,
     home,
+    inbox,
     keys,
+    mailings,
+    messages,
+    money,
     operator_account,
     operator_account_forms,
     operator_accounts,
@@ -37,9 +60,22 @@ GROUPS = (
     operator_stops,
     operator_system,
     operator_templates,
+    overview,
+    price_import,
+    price_number,
+    prices,
+    register,
+    requests,
+    reset,
+    second_factor,
+    security,
+    send,
     senders,
+    set_up,
+    settings,
     sign_in,
     stop_list,
+    texts,
 )
 PAGES: list[Page] = [page for group in GROUPS for page in group.PAGES]
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from hopwire.tables import Mistake
 from hopwire.web.pages.words import Words
 
 T = TypeVar("T")
@@ -44,6 +45,9 @@ class Form:
         """What a reader makes of a field; what it complains of (ValueError) is told at the field."""
         try:
             return reader(self.value(name).strip())
+        except Mistake as mistake:
+            self.wrong(name, mistake.sentence, **mistake.values)
+            return otherwise
         except ValueError as error:
             self.wrong(name, str(error))
             return otherwise

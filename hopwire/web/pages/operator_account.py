@@ -13,6 +13,7 @@ from hopwire.store.notices import Notices
 from hopwire.store.senders import APPROVED, STATES, SenderName, Senders
 from hopwire.web.pages import guard
 from hopwire.web.pages.forms import Form
+from hopwire.web.pages.letters import NOTICES
 from hopwire.web.pages.site import Page
 from hopwire.web.pages.visit import NotThere, Visit, Who
 from hopwire.web.pages.words import Words
@@ -38,17 +39,6 @@ SCOPES = {
     "block": _("To 1,000 numbers in a row"),
 }
 SPENDS = {"day": _("Money in a day"), "month": _("Money in a month")}
-NOTICES = {
-    "low_balance": _("The balance is low"),
-    "spend_day_50": _("Half of the money for the day is spent"),
-    "spend_day_80": _("80 % of the money for the day is spent"),
-    "spend_day_100": _("The money for the day is spent"),
-    "spend_month_50": _("Half of the money for the month is spent"),
-    "spend_month_80": _("80 % of the money for the month is spent"),
-    "spend_month_100": _("The money for the month is spent"),
-    "held": _("Messages wait for the operator"),
-    "mailing_paused": _("A mailing was paused"),
-}
 
 
 async def account_in(visit: Visit) -> Account:
@@ -89,7 +79,7 @@ async def _shown(visit: Visit, account: Account, form: Form, status: int = 200) 
         below=below[:BELOW],
         more=len(below) > BELOW,
         notices=await Notices(visit.parts.engine).latest(BELOW, account.id),
-        kinds=NOTICES,
+        kinds={kind: said for kind, (said, _letter) in NOTICES.items()},
         itself=account.id == visit.account.id,
     )
 

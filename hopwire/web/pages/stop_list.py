@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from starlette.responses import Response
 
 from hopwire import phone
-from hopwire.store.inbox import EVERYONE, NEWEST, Inbox, Stopped
+from hopwire.store.inbox import EVERYONE, LAST_STOPPED, Inbox, Stopped
 from hopwire.web.pages.forms import Form
 from hopwire.web.pages.marks import csv_lines
 from hopwire.web.pages.site import Page
@@ -49,7 +49,7 @@ async def _page(visit: Visit, form: Form, status: int = 200) -> Response:
 async def _newest(visit: Visit) -> list[Stopped]:
     """One more than is shown."""
     cursor = _CURSOR.fullmatch(visit.query.get("before", ""))
-    before = (int(cursor[1]), cursor[2]) if cursor else NEWEST
+    before = (int(cursor[1]), cursor[2]) if cursor else LAST_STOPPED
     return await _lists(visit).stopped(visit.account.id, SHOWN + 1, before)
 
 
