@@ -4,7 +4,8 @@ A group of pages is a module with its `PAGES`. It reads what came (`Visit`, `for
 and renders a template. What is live is the same page, fetched again by htmx.
 """
 
-from hopwire.web.pages import home, keys, price_import, price_number, prices, senders, sign_in
+from hopwire.web.pages import home, keys, price_import, price_number, prices, route_number, senders, sign_in
+from hopwire.web.pages import routes as operator_routes
 from hopwire.web.pages.parts import Parts
 from hopwire.web.pages.site import Page, routes, trouble
 
@@ -15,6 +16,8 @@ PAGES: list[Page] = [
     *prices.PAGES,
     *price_import.PAGES,
     *price_number.PAGES,
+    *operator_routes.PAGES,
+    *route_number.PAGES,
     *sign_in.PAGES,
 ]
 
