@@ -50,8 +50,9 @@ async def explain(visit: Visit) -> Response:
     first = next((one for one in found.places if one.usable), None)
     rows = list(zip(found.places, found.why, strict=True))
     country = name_of(read.country, visit.words)
-    answer = {"found": found, "payer": payer, "first": first, "rows": rows, "country": country}
-    return visit.render("routes_number.html", form=form, **answer)
+    return visit.render(
+        "routes_number.html", form=form, found=found, payer=payer, first=first, rows=rows, country=country
+    )
 
 
 async def _payer(visit: Visit, form: Form) -> Account:
