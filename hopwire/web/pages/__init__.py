@@ -5,6 +5,7 @@ and renders a template. What is live is the same page, fetched again by htmx.
 """
 
 from hopwire.web.pages import (
+    console,
     held,
     home,
     inbox,
@@ -19,6 +20,7 @@ from hopwire.web.pages import (
     operator_audit,
     operator_guest,
     operator_money,
+    operator_routes,
     operator_stops,
     operator_system,
     operator_templates,
@@ -29,6 +31,7 @@ from hopwire.web.pages import (
     register,
     requests,
     reset,
+    route_number,
     second_factor,
     security,
     send,
@@ -43,6 +46,7 @@ from hopwire.web.pages.parts import Parts
 from hopwire.web.pages.site import Page, routes, trouble
 
 GROUPS = (
+    console,
     held,
     home,
     inbox,
@@ -57,6 +61,7 @@ GROUPS = (
     operator_audit,
     operator_guest,
     operator_money,
+    operator_routes,
     operator_stops,
     operator_system,
     operator_templates,
@@ -67,6 +72,7 @@ GROUPS = (
     register,
     requests,
     reset,
+    route_number,
     second_factor,
     security,
     send,
