@@ -4,10 +4,11 @@ The command line and web pages call what is here.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from hopwire import choice, phone, routing
-from hopwire.choice import Place
+from hopwire.choice import Place, Reason
 from hopwire.config import Config, parse_routes, toml
 from hopwire.model import Account, Route
 from hopwire.prices import PROMOTIONAL, PriceLists
@@ -114,6 +115,11 @@ def halves(found: Iterable[Change]) -> tuple[list[Route], list[tuple[str, str]]]
     return put, [(one.channel, one.prefix) for one in found if one.after is None]
 
 
+def digest(found: Iterable[Change]) -> str:
+    """Changes that are the same have the same digest: what was shown can be told from what would be done."""
+    return sha256(repr([tuple(one) for one in found]).encode()).hexdigest()
+
+
 def _by_key(routes: Iterable[Route]) -> dict[tuple[str, str], Route]:
     return {(one.channel, one.prefix): one for one in routes}
 
@@ -131,7 +137,7 @@ class Explanation(NamedTuple):
     source: str
     price: int | None  # of a part, what the account pays; None: it has no price
     places: list[Place]  # in the order in which the connectors are tried
-    why: list[str]  # of each
+    why: list[Reason]  # of each
 
 
 class Asked(NamedTuple):

@@ -15,7 +15,6 @@ from hopwire.store.senders import REQUESTED, SenderName, Senders
 from hopwire.store.sessions import Sessions
 from hopwire.web.pages.complaints import COMPLAINTS
 from hopwire.web.pages.forms import Form
-from hopwire.web.pages.operator_account import NOTICES
 from hopwire.web.pages.operator_account_forms import ASKED, read_limits, read_traits
 from hopwire.web.pages.words import Words
 
@@ -249,11 +248,8 @@ async def test_a_form_sets_no_more_than_the_traits(cabinet: Cabinet) -> None:
     assert await account(cabinet, "shop") == shop
 
 
-async def test_the_form_asks_for_every_trait_and_knows_every_notice(cabinet: Cabinet) -> None:
-    from hopwire.store.notices import KINDS
-
+async def test_the_form_asks_for_every_trait() -> None:
     assert set(ASKED) == set(rules.TRAITS)
-    assert set(NOTICES) == set(KINDS)
 
 
 async def test_an_operator_does_not_take_his_own_mark_nor_his_own_account(cabinet: Cabinet) -> None:

@@ -235,6 +235,11 @@ class Directory(Audited):
         rows = await self.engine.read(lambda tx: tx.all("account_by_id", id=account_id))
         return account_of(rows[0]) if rows else None
 
+    async def accounts_among(self, ids: Iterable[int]) -> dict[int, Account]:
+        """Those of these accounts that there are, by id."""
+        rows = await self.engine.read(lambda tx: tx.all("accounts_among", ids=sorted(set(ids))))
+        return {row[0]: account_of(row) for row in rows}
+
     async def find_accounts(
         self,
         typed: str = "",
@@ -263,11 +268,6 @@ class Directory(Audited):
         wanted = sorted(set(ids))
         rows = await self.engine.read(lambda tx: tx.all("logins", ids=wanted))
         return dict(rows)
-
-    async def accounts_among(self, ids: Iterable[int]) -> dict[int, Account]:
-        """Those of these accounts that there are, by id."""
-        rows = await self.engine.read(lambda tx: tx.all("accounts_among", ids=sorted(set(ids))))
-        return {row[0]: account_of(row) for row in rows}
 
     async def account_by_login(self, login: str) -> tuple[Account, Secrets] | None:
         """The account, and what is kept of its secrets."""

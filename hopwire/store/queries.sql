@@ -357,6 +357,9 @@ UPDATE counters SET value = value + 1 WHERE name = 'probe'
 -- name: unfinished
 SELECT count(*), min(due_at) FROM deliveries WHERE due_at IS NOT NULL AND due_at <= :now
 
+-- name: due_on
+SELECT count(*) FROM (SELECT id FROM deliveries WHERE connector = :connector AND due_at <= :now LIMIT :n) AS due
+
 -- name: count_by_status
 SELECT status, count(*) FROM deliveries GROUP BY status ORDER BY status
 
@@ -460,6 +463,12 @@ SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_
        a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed
   FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id WHERE a.id = :id
 
+-- name: accounts_among
+SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
+       a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
+       a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed
+  FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id WHERE a.id {in ids}
+
 -- name: accounts_page
 -- Of letters beyond ASCII not every database knows the capital ones: a customer is found in three spellings.
 SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
@@ -474,12 +483,6 @@ SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_
 
 -- name: logins
 SELECT id, login FROM accounts WHERE id {in ids}
-
--- name: accounts_among
-SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
-       a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
-       a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed
-  FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id WHERE a.id {in ids}
 
 -- name: account_by_login
 SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,

@@ -5,6 +5,7 @@ and renders a template. What is live is the same page, fetched again by htmx.
 """
 
 from hopwire.web.pages import (
+    console,
     held,
     home,
     inbox,
@@ -15,11 +16,14 @@ from hopwire.web.pages import (
     operator_account,
     operator_account_forms,
     operator_accounts,
+    operator_approvals,
     operator_audit,
     operator_guest,
     operator_money,
+    operator_routes,
     operator_stops,
     operator_system,
+    operator_templates,
     overview,
     price_import,
     price_number,
@@ -27,6 +31,7 @@ from hopwire.web.pages import (
     register,
     requests,
     reset,
+    route_number,
     second_factor,
     security,
     send,
@@ -41,6 +46,7 @@ from hopwire.web.pages.parts import Parts
 from hopwire.web.pages.site import Page, routes, trouble
 
 GROUPS = (
+    console,
     held,
     home,
     inbox,
@@ -51,11 +57,14 @@ GROUPS = (
     operator_account,
     operator_account_forms,
     operator_accounts,
+    operator_approvals,
     operator_audit,
     operator_guest,
     operator_money,
+    operator_routes,
     operator_stops,
     operator_system,
+    operator_templates,
     overview,
     price_import,
     price_number,
@@ -63,6 +72,7 @@ GROUPS = (
     register,
     requests,
     reset,
+    route_number,
     second_factor,
     security,
     send,

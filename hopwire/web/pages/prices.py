@@ -98,11 +98,11 @@ class Filter(NamedTuple):
         return (
             self.list in (None, tariffs.named(row.list, names))
             and self.channel in ("", row.channel)
-            and (not self.prefixes or any(_meet(row.prefix, one) for one in self.prefixes))
+            and (not self.prefixes or any(meet(row.prefix, one) for one in self.prefixes))
         )
 
 
-def _meet(prefix: str, typed: str) -> bool:
+def meet(prefix: str, typed: str) -> bool:
     """Whether a row says something of numbers that begin as typed."""
     return prefix.startswith(typed) or (typed.isdigit() and typed.startswith(prefix))
 
