@@ -221,6 +221,10 @@ class Admission:
         """Into how many SMS parts the content falls on its way to this number."""
         return routing.parts(self._tables, digits, content, country, now_ms())
 
+    def explain(self, content: SmsContent, number: Number) -> sms.Explained:
+        """How the content is sent to this number by SMS."""
+        return sms.explain(content, routing.writing(self._tables, number.digits, number.country, now_ms()))
+
     def fits(self, most: int) -> Fits:
         """What raises `TextTooLong` for contents of more than so many SMS parts."""
 
@@ -259,6 +263,10 @@ class Admission:
     def price(self, account: Account, digits: str, country: str, now: int) -> int:
         """One SMS part to this number, in millionths; 0 where there is no route."""
         return routing.price_of_part(self._tables_at(now), account, digits, country) or 0
+
+    def prices(self, account: Account, digits: str, country: str, now: int) -> dict[tuple[str, str], int]:
+        """Channel and type -> what a part to this number costs, in millionths, where there is a route."""
+        return routing.prices(self._tables_at(now), account, digits, country)
 
     async def standing(self, account: Account, message_id: int) -> Standing | None:
         """How a message of the account stands; None for another's."""

@@ -34,6 +34,7 @@ from hopwire.errors import Unavailable
 from hopwire.fetch import Pictures
 from hopwire.mailings import MailingRunner
 from hopwire.model import Receipt
+from hopwire.postman import Postman, at_work
 from hopwire.routes import network
 from hopwire.routing import Times
 from hopwire.store import Store
@@ -47,7 +48,8 @@ from hopwire.store.retention import Retention
 from hopwire.web.app import App
 from hopwire.web.callbacks import Callbacks, Keep, Source
 from hopwire.web.http_php import HttpPhp
-from hopwire.web.pages import PAGES, Parts
+from hopwire.web.pages import PAGES, Parts, letters
+from hopwire.web.request_log import RequestLog
 from hopwire.web.wire import HttpProtocol
 from hopwire.worker import Worker
 
@@ -104,6 +106,7 @@ def web_app(
     directory: Directory,
     use: KeyUse,
     installation: str = "",
+    log: RequestLog | None = None,
 ) -> App:
     """The ASGI application over a store; `installation` names its database among those of other gateways."""
 
@@ -126,7 +129,7 @@ def web_app(
         if isinstance(connector, HttpConnector)
     }
     return App(
-        HttpPhp(admission, credentials, config.sms, proxies, installation),
+        HttpPhp(admission, credentials, config.sms, proxies, installation, log),
         Callbacks(sources, keep, proxies),
         store,
         _parts(config, store, admission, credentials) if config.cabinet.enabled else None,
@@ -177,12 +180,25 @@ async def working(assignment: Assignment, store: Store) -> AsyncIterator[None]:
             config.retention.texts_days,
             config.retention.numbers_days,
         ),
+        requests_days=config.cabinet.requests_days,
     )
     await worker.start(channels(config, worker), at_once=not config.store.postgres)
     try:
-        yield
+        async with sending_mail(config, store):
+            yield
     finally:
         await worker.stop()
+
+
+@contextlib.asynccontextmanager
+async def sending_mail(config: Config, store: Store) -> AsyncIterator[None]:
+    """The postman at work, where there is a mail server."""
+    if not config.mail.host:
+        yield
+        return
+    postman = Postman(store.engine, config, partial(letters.about, config.cabinet), now_ms)
+    async with at_work(postman):
+        yield
 
 
 @contextlib.asynccontextmanager
@@ -228,8 +244,10 @@ async def _serving(
     use = KeyUse(directory)
     me = f"{socket.gethostname()}:{os.getpid()}"
     mailings = MailingRunner(admission, Mailings(store.engine), directory, me, config.sms.max_parts, now_ms)
-    watches = [asyncio.ensure_future(one.watch()) for one in (admission, use, mailings)]
-    app = web_app(config, store, admission, directory, use, await store.installation())
+    requests = RequestLog(store.keep_requests)
+    watches = [asyncio.ensure_future(one.watch()) for one in (admission, use, mailings, requests)]
+    log = requests if config.cabinet.enabled and config.cabinet.requests_days else None
+    app = web_app(config, store, admission, directory, use, await store.installation(), log)
     servers = [
         (server(app, config, tls=name == "https"), socket.socket(fileno=fd))
         for name, fd in assignment.sockets.items()
@@ -245,8 +263,9 @@ async def _serving(
         await asyncio.gather(*running)
         for watch in watches:
             watch.cancel()
-        with contextlib.suppress(Unavailable):
-            await use.write()
+        for told in (use, requests):
+            with contextlib.suppress(Unavailable):
+                await told.write()
 
 
 class _Server(uvicorn.Server):

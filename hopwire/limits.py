@@ -132,6 +132,16 @@ def named(period: str, now: int, time_zone: str) -> str:
     return today.strftime("%Y-%m" if period == "month" else "%Y-%m-%d")
 
 
+def month(typed: str, time_zone: str) -> tuple[int, int]:
+    """The first moment of a month, YYYY-MM, and that of the next one, by a clock; raises ValueError."""
+    try:
+        first = datetime.strptime(typed, "%Y-%m").replace(tzinfo=ZoneInfo(time_zone))
+        after = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
+        return int(first.timestamp() * 1000), int(after.timestamp() * 1000)
+    except (ValueError, OverflowError):
+        raise ValueError("MONTH must be YYYY-MM, such as 2026-11") from None
+
+
 def quiet(account: Account) -> str:
     """When no message of the account begins, as a step has it; empty: there is no such time."""
     limits = account.limits

@@ -199,7 +199,7 @@ def _decoded(chunks: Iterable[bytes]) -> Iterator[str]:
     chunks = chain([head], (one for one in chunks if one))
     signed = head.startswith(codecs.BOM_UTF8)
     wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return _utf_16(chunks) if wide else _utf_8_or_windows(chunks, signed)
+    yield from _utf_16(chunks) if wide else _utf_8_or_windows(chunks, signed)
 
 
 def _utf_16(chunks: Iterable[bytes]) -> Iterator[str]:

@@ -4,10 +4,8 @@ Rule 1: a gap is filled with what stands in the row, and with nothing else: ther
 Rule 2: a row that has become a message stays that message, whatever happens to its mailing.
 """
 
-import csv
-import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 
 from msgspec.structs import replace
@@ -174,20 +172,3 @@ def asked(
         return "rounded" if lists.rounded(number) else BadRecipient.code
     except ApiError as exc:
         return exc.code
-
-
-# ---- the report
-
-
-def report(rows: Iterable[tuple[int, str, str, str]]) -> Iterator[str]:
-    """Lines of a CSV of what could not be sent: line, number, what is wrong, which field that is about."""
-    for row in rows:
-        out = io.StringIO()
-        csv.writer(out).writerow(map(defused, row))
-        yield out.getvalue()
-
-
-def defused(cell: object) -> str:
-    """As a cell that no spreadsheet takes for a formula."""
-    text = str(cell)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -7,14 +7,18 @@ Rule 3: whatever dies, a row becomes one message: see store/mailed.py. What was 
 """
 
 import asyncio
+import contextlib
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
 
 from hopwire import errors
 from hopwire.admission import Admission, Quote
 from hopwire.contents import Draft
 from hopwire.errors import ApiError, Unavailable
+from hopwire.lists import BadListError, Row
 from hopwire.mailing import Mailing, RowState, State, asked
 from hopwire.model import Account, AccountStatus, SendRequest
 from hopwire.store.directory import Directory
@@ -26,6 +30,7 @@ IDLE_S = 1.0  # how soon a new mailing is seen
 LEASE_MS = 30_000
 TURN_MS = 1000  # how long one mailing is worked at, while others wait
 AT_A_TIME = 50  # rows on their way to the store, or looked at in one turn of the loop
+TRIES, BUSY_S = 20, 0.25  # of rows that are kept, while another process writes
 PAUSE_MS = 1000  # of a mailing that has sent as many as it may in a second or a minute
 
 SLOWER = (errors.TooManyRequests, errors.Unavailable)
@@ -111,7 +116,8 @@ class MailingRunner:
             case State.READING:  # and was not read to its end
                 await self._end(mailing, State.STOPPED)
             case State.CHECKING:
-                await self._pages(mailing, draft, account, RowState.WAITING, self._check)
+                if not await self._pages(mailing, draft, account, RowState.WAITING, self._check):
+                    await self._mailings.keep_checked(account.id, mailing.id, self._worker, [])
             case _:
                 if not await self._pages(mailing, draft, account, RowState.GOOD, self._send):
                     await self._end(mailing, State.DONE)
@@ -195,6 +201,40 @@ class MailingRunner:
         except ApiError as exc:
             return exc if _of_all(exc, draft) else exc.code
         return None
+
+
+async def read_in(
+    mailings: Mailings, account_id: int, name: str, draft: Draft, rows: Iterable[Row], now: int
+) -> int:
+    """A new mailing to these rows, read while others have their turns; its id.
+
+    Raises BadListError, and nothing is kept, where the rows cannot be read to the end.
+    """
+    mailing_id = await mailings.create(account_id, name, draft, now)
+    coming = iter(rows)
+    try:
+        while page := list(islice(coming, PAGE)):
+            await _patiently(partial(mailings.add, account_id, mailing_id, page))
+            await asyncio.sleep(0)  # SQLite's verbs do not wait
+        await _patiently(partial(mailings.complete, account_id, mailing_id))
+    except (BadListError, Unavailable):
+        with contextlib.suppress(Unavailable):
+            await mailings.discard(account_id, mailing_id)
+        raise
+    return mailing_id
+
+
+async def _patiently(verb: Callable[[], Awaitable[object]]) -> None:
+    """Try again while the store is busy, but where nobody knows what has been done."""
+    for left in reversed(range(TRIES)):
+        try:
+            await verb()
+        except Unavailable as exc:
+            if isinstance(exc, errors.OutcomeUnknown) or not left:
+                raise
+            await asyncio.sleep(BUSY_S)
+        else:
+            return
 
 
 def _cut(rows: Sequence[KeptRow]) -> Iterator[Sequence[KeptRow]]:

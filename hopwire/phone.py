@@ -62,6 +62,24 @@ def kind(number: Number) -> str:
     return _TYPES.get(phonenumbers.number_type(phonenumbers.parse("+" + number.digits)), "other")
 
 
+@lru_cache(maxsize=512)
+def example(country: str) -> Number | None:
+    """A mobile number as the country has them; None for what is no country."""
+    found = phonenumbers.example_number_for_type(country, PhoneNumberType.MOBILE)
+    return _described(found) if found else None
+
+
+@lru_cache(maxsize=4096)
+def written(digits: str) -> str:
+    """A number as people write it: +380 50 123 4567; what is no number stays as it is."""
+    try:
+        number = phonenumbers.parse("+" + digits)
+    except phonenumbers.NumberParseException:
+        return digits
+    whole = phonenumbers.format_number(number, PhoneNumberFormat.E164) == "+" + digits
+    return phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL) if whole else digits
+
+
 def costly(digits: str, country: str) -> bool:
     """Whether who is called earns by it, or what is called is a pager or a satellite's phone.
 
@@ -188,4 +206,4 @@ def _described(number: PhoneNumber) -> Number | None:
     if phonenumbers.is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
         return None  # also what can only be dialled from the same town
     digits = phonenumbers.format_number(number, PhoneNumberFormat.E164).removeprefix("+")
-    return Number(digits, _country_of(number))
+    return Number(digits, _country_of(number)) if len(digits) in _LENGTHS else None

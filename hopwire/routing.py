@@ -122,6 +122,17 @@ def price_of_part(tables: Tables, account: Account, digits: str, country: str = 
     return charge.price if charge else None
 
 
+def prices(tables: Tables, account: Account, digits: str, country: str = "") -> dict[tuple[str, str], int]:
+    """Channel and type -> what a part to this number costs the account, where the channel goes there."""
+    asked = (("viber", PROMOTIONAL), ("viber", TRANSACTIONAL), ("sms", sms_type(account)))
+    found = {
+        (channel, type): tables.prices.charge(account, channel, type, digits)
+        for channel, type in asked
+        if road(tables, channel, digits, country) is not None
+    }
+    return {which: charge.price for which, charge in found.items() if charge is not None}
+
+
 def places(
     tables: Tables, road: Road, type: str, digits: str, now: int, allowed: frozenset[str] | None = None
 ) -> list[Place]:

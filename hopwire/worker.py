@@ -8,6 +8,7 @@ Rule 3: a loop survives everything but its own end, and ends between two turns.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import Counter
@@ -22,6 +23,7 @@ from hopwire.channels import Channel
 from hopwire.choice import AWAY, Rank
 from hopwire.delivery import Answered
 from hopwire.errors import Unavailable
+from hopwire.minutes import Minute, Minutes
 from hopwire.model import Answer, ConnectorState, Handover, Incoming, Later, Receipt
 from hopwire.pulse import Pulse
 from hopwire.store import Change, Store
@@ -31,7 +33,9 @@ from hopwire.store.inbox import Inbox
 from hopwire.store.limits import forget as forget_counts
 from hopwire.store.memory import Memory
 from hopwire.store.notices import Notices
+from hopwire.store.requests import Requests
 from hopwire.store.retention import Retention
+from hopwire.store.sessions import Sessions
 from hopwire.store.tallies import Tallies
 from hopwire.store.turn import Outlet
 
@@ -69,12 +73,14 @@ class Worker:
         stop_words: Sequence[str] = (),
         start_words: Sequence[str] = (),
         retention: Retention | None = None,
+        requests_days: int = 0,
     ) -> None:
         self._store = store
         self._inbox = Inbox(store.engine)
         self._connectors = Connectors(store.engine)
         self._words = stop_words, start_words
         self._retention = retention
+        self._requests_ms = 86_400_000 * requests_days
         self._tallies = Tallies(store.engine)
         self._name = name
         self._lease_ms = 1000 * lease_s
@@ -92,6 +98,8 @@ class Worker:
         self._stuck: dict[str, int] = {}  # connector that takes nothing -> since when
         self._told: dict[str, ConnectorState] = {}
         self._told_at = 0
+        self._minutes = Minutes()
+        self._untold: list[Minute] = []  # minutes that the store has not taken yet
 
     async def start(self, channels: Mapping[str, Channel], *, at_once: bool = False) -> None:
         """Take over what this worker's last life left in the air, then begin.
@@ -126,6 +134,8 @@ class Worker:
         await asyncio.gather(*(channel.stop() for channel in self._channels.values()))
         if self._recording is not None:
             await self._recording
+        with contextlib.suppress(Unavailable):
+            await self._tell_minutes(self._minutes.rest(self._states(), self._clock()))
 
     def ready(self, name: str) -> None:
         """A channel has capacity again."""
@@ -240,9 +250,12 @@ class Worker:
         await self._store.forget_receipts(now)
         await self._inbox.join_leftovers(now, LEFTOVERS_MS)
         await self._connectors.forget_states(now - FORGET_STATES_MS)
+        await self._connectors.forget_minutes(now)
         await Memory(self._store.engine).forget_old(now)
         await forget_counts(self._store.engine, now)
         await Notices(self._store.engine).forget_old(now)
+        await Requests(self._store.engine).forget(now - self._requests_ms)
+        await Sessions(self._store.engine).forget_old(now)
         await _wait(self._stopping, FORGET_S)
 
     async def _forget_persons(self) -> None:
@@ -266,13 +279,19 @@ class Worker:
         """Do as the operator has ordered, and tell how the connectors stand."""
         orders = await self._connectors.orders()
         self._follow(orders)
-        states = {name: self._state(channel) for name, channel in self._channels.items()}
-        now = self._clock()
+        states, now = self._states(), self._clock()
         if states != self._told or now >= self._told_at + TELL_MS:
             await self._connectors.report(self._name, states, now)
             self._told, self._told_at = states, now
+        await self._tell_minutes(self._minutes.look(states, now))
         await self._relieve(states, now)
         await _wait(self._stopping, MIND_S)
+
+    async def _tell_minutes(self, rows: Sequence[Minute]) -> None:
+        self._untold += rows
+        if self._untold:
+            await self._connectors.add_minutes(self._untold)
+            self._untold = []
 
     async def _relieve(self, states: Mapping[str, ConnectorState], now: int) -> None:
         """What waits for connectors that take nothing, at whatever worker, goes by others that are well."""
@@ -322,6 +341,9 @@ class Worker:
             elif name in self._paused:
                 self._paused.remove(name)
                 self._wake[name].set()
+
+    def _states(self) -> dict[str, ConnectorState]:
+        return {name: self._state(channel) for name, channel in self._channels.items()}
 
     def _state(self, channel: Channel) -> ConnectorState:
         state = channel.state

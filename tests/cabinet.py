@@ -18,6 +18,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
 
 from hopwire.admission import now_ms
+from hopwire.app import sending_mail
 from hopwire.credentials import hash_password
 from hopwire.model import Account, Limits
 from hopwire.store.sessions import Sessions
@@ -147,7 +148,7 @@ class Cabinet:
 @asynccontextmanager
 async def opened(folder: Path, browser: Browser, **sections: Any) -> AsyncIterator[Cabinet]:
     """A gateway with its pages; settings as `gateway.running` takes them."""
-    async with gateway.running(folder, **sections) as running:
+    async with gateway.running(folder, **sections) as running, sending_mail(running.config, running.store):
         made = Cabinet(running, browser)
         yield made
         await made.close()
@@ -191,7 +192,9 @@ async def look_over(cabinet: Cabinet, path: str, login: str, name: str = "") -> 
         if login:
             await cabinet.speaks(login, language)
         person = await cabinet.person(login, color_scheme=scheme, locale=language)
-        page = await person.open(path)
+        page = await person.page()
+        response = await page.goto(cabinet.base + path)
+        assert response is not None and response.status == 200
         await is_accessible(page)
         for width in WIDTHS:
             await page.set_viewport_size({"width": width, "height": 900})

@@ -38,6 +38,15 @@ VIBER = Step(
 SMS = Step(channel="sms", connector="smsc", parts=1, part_price=500, charge_on="taken", lifetime_s=3600)
 
 
+LONGEST = ("crashes", "bench", "cli_operator", "flows", "cut_link", "chain", "operate", "demo")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest begin first, so that no worker is left alone with one of them."""
+    order = {f"test_{name}.py": n for n, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
+
+
 # ---- nothing planted is told
 
 

@@ -78,9 +78,19 @@ class Wire:
         first, *lines = head.decode("ascii").removesuffix("\r\n\r\n").split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
         length = int(headers.get("content-length", 0)) if body else 0
-        reply = Reply(int(first.split()[1]), headers, await self._reader.readexactly(length))
+        chunked = body and headers.get("transfer-encoding") == "chunked"
+        said = await (self._chunks() if chunked else self._reader.readexactly(length))
+        reply = Reply(int(first.split()[1]), headers, said)
         planted.look_at_reply(headers.get("content-type", ""), reply.body)
         return reply
+
+    async def _chunks(self) -> bytes:
+        found = b""
+        while True:
+            length = int(await asyncio.wait_for(self._reader.readuntil(b"\r\n"), PATIENCE_S), 16)
+            found += (await self._reader.readexactly(length + 2))[:-2]
+            if not length:
+                return found
 
     async def closed(self) -> bool:
         """Wait until the gateway closes the connection without another byte."""
@@ -98,6 +108,7 @@ class Gateway:
     def __init__(self, store: Store, config: Config, path: Path, ports: dict[str, int]) -> None:
         self.store = store
         self.directory = Directory(store.engine)
+        self.config = config
         self._secret = credentials.installation_secret(config.store)
         self._path = path
         self.ports = ports

@@ -9,8 +9,10 @@ from email.message import EmailMessage
 from email.policy import default
 from typing import Any, Literal
 
+import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from hopwire import postman
 from hopwire.config import Mail
 
 PATIENCE_S = 10
@@ -70,5 +72,9 @@ async def boxed() -> AsyncIterator[Box]:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: SMTP(made, enable_SMTPUTF8=False, loop=loop), "127.0.0.1", 0)
     made.port = server.sockets[0].getsockname()[1]
-    yield made
-    server.close()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(postman, "POLL_S", 0.02)
+            yield made
+    finally:
+        server.close()

@@ -30,7 +30,7 @@ from hopwire.app import Assignment, channels, serving
 from hopwire.channels.smpp import link
 from hopwire.config import Config, parse
 from hopwire.delivery import Delivery, Part
-from hopwire.model import Handover, Status
+from hopwire.model import ConnectorState, Handover, Status
 from hopwire.store import Store
 from hopwire.store.connectors import Connectors
 from hopwire.store.ledger import Ledger
@@ -74,6 +74,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.ms = NOW
+        self.minded_at = 0  # the moment of the worker's last look at how its connectors stand
 
     def __call__(self) -> int:
         return self.ms
@@ -88,6 +89,13 @@ def hasten(patch: pytest.MonkeyPatch, clock: Clock) -> None:
     for name, seconds in OFTEN_S.items():
         patch.setattr(worker, name, seconds)
     patch.setattr(link, "BACKOFF_S", (0.01, 0.05))
+    relieve = Worker._relieve
+
+    async def told(self: Worker, states: Mapping[str, ConnectorState], now: int) -> None:
+        await relieve(self, states, now)
+        clock.minded_at = now
+
+    patch.setattr(Worker, "_relieve", told)
 
 
 # ---- the gateway
@@ -250,6 +258,10 @@ class House:
         while left > 0:
             await self.leaps(min(left, step) / 1000)
             left, step = left - step, 4 * step
+
+    async def minds(self) -> None:
+        """Wait until the worker has looked, at this moment, at how its connectors stand."""
+        await becomes(lambda: self.clock.minded_at >= self.clock.ms)
 
     async def looks(self) -> None:
         """Wait until the worker has run the timers that are due, matched receipts, and then claimed."""

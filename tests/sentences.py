@@ -8,6 +8,8 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 
 from hopwire.errors import CATALOGUE
+from hopwire.lists import FAULTS
+from hopwire.mailing import REASONS
 from hopwire.model import STATUS_MEANING, STATUS_TEXT
 
 PAGES = Path(__file__).parent.parent / "hopwire/web/pages"
@@ -35,6 +37,7 @@ def said() -> dict[Sentence, str]:
     """Every sentence, and where it stands first; what the API answers is shown in pages, too."""
     found: dict[Sentence, str] = {error.text: "errors.py" for error in CATALOGUE.values()}
     found |= {text: "model.py" for texts in (STATUS_TEXT, STATUS_MEANING) for text in texts.values()}
+    found |= {text: "mailing.py" for texts in (REASONS, FAULTS) for text in texts.values()}
     for file, line, sentence, *_ in extract_from_dir(PAGES, METHODS, OPTIONS, keywords=KEYWORDS):
         found.setdefault(sentence, f"{file}:{line}")
     return found

@@ -21,6 +21,7 @@ from urllib.parse import urlencode, urlsplit
 from urllib.request import urlopen
 from uuid import uuid4
 
+import forks
 import planted
 
 ROOT = Path(__file__).parent.parent
@@ -65,15 +66,7 @@ def run(
     *arguments: str, stdin: str = "", env: Mapping[str, str] | None = None, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run one command to its end."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "hopwire", *arguments],
-        input=stdin,
-        text=True,
-        capture_output=True,
-        timeout=PATIENCE_S,
-        env=environment(env),
-        cwd=cwd,
-    )
+    ended = forks.run(arguments, stdin, environment(env), cwd, PATIENCE_S)
     planted.look("standard error", ended.stderr)
     if arguments[:1] != ("key",):  # which shows a new one, once
         planted.look_for_secrets("standard output", ended.stdout)

@@ -1,6 +1,7 @@
 """Acceptance: whole or not at all, at the prices and for the names of the moment."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 import msgspec
@@ -405,3 +406,48 @@ async def test_price_answers_what_send_takes(
     assert door.price((await directory.accounts())[0], "380501234567", "UA", now) == (
         900 if now >= NOW + 1000 else 700
     )
+
+
+# ---- what a request would become
+
+
+async def test_a_quote_tells_steps_parts_and_price_and_keeps_nothing(
+    door: Admission, directory: Directory, store_url: str
+) -> None:
+    account = await open_account(directory, 2000)
+    asked = request(viber_sender="Shop", sms=SmsText(text="a" * 161))
+    quote = await door.quote(account, asked, NOW)
+    assert ([step.channel for step in quote.steps], quote.parts, quote.price) == (["viber", "sms"], 2, 1300)
+    assert await door.spendable(account) == 2000
+    assert run_sql(store_url, "SELECT count(*) FROM messages") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "asked"),
+    [
+        pytest.param({"limits": Limits(max_price=499)}, {}, id="price"),
+        pytest.param({}, {"recipient": "48501234567", "country": "PL"}, id="destination"),
+        pytest.param({"any_sender": False}, {}, id="sender name"),
+        pytest.param({"limits": Limits(counts={"account/day": 1})}, {}, id="limit"),
+        pytest.param({"limits": Limits(duplicates="refuse")}, {}, id="duplicate"),
+        pytest.param({}, {"sms": SmsText(text="a" * 307)}, id="money"),
+    ],
+)
+async def test_a_quote_is_refused_as_the_request_would_be(
+    door: Admission, directory: Directory, changes: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    account = replace(await open_account(directory, 1500), **changes)
+    with contextlib.suppress(ApiError):
+        await door.admit(account, request(), NOW)
+    with pytest.raises(ApiError) as told:
+        await door.quote(account, request(**asked), NOW)
+    assert await refused(door, account, request(**asked)) is told.type
+
+
+async def test_of_many_requests_each_is_told_for_itself(door: Admission, directory: Directory) -> None:
+    account = await open_account(directory, 700)
+    asked = [request(), request(recipient="48501234567", country="PL"), request()]
+    one, other, third = await door.quotes(account, asked, NOW)
+    assert isinstance(other, DestinationNotAllowed)
+    assert not isinstance(one, ApiError) and not isinstance(third, ApiError)
+    assert (one.refusal, type(third.refusal), third.price) == (None, NotEnoughMoney, 500)

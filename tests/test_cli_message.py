@@ -12,8 +12,8 @@ from test_store import LEASE_MS, TO, admit, answered
 from test_store_receipts import receipt
 
 from hopwire.admission import now_ms
+from hopwire.channels.codes import meaning
 from hopwire.cli.console import Ending
-from hopwire.cli.message import meaning
 from hopwire.model import Account, Fault, Later, Never, Taken
 from hopwire.store import Store
 from hopwire.store.directory import Directory

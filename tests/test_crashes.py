@@ -35,10 +35,11 @@ from hopwire.store.ledger import Ledger
 from hopwire.store.migrate import open_store
 from hopwire.store.prices import PriceBook
 
-MESSAGES = int(os.environ.get("HOPWIRE_CRASH_MESSAGES", "400"))
+MESSAGES = int(os.environ.get("HOPWIRE_CRASH_MESSAGES", "240"))
 CLIENTS = int(os.environ.get("HOPWIRE_CRASH_CLIENTS", "4"))
 PAUSE_S = float(os.environ.get("HOPWIRE_CRASH_PAUSE", "0.4"))  # at most, between two messages of a client
-ENDS_S = 2 * (60 + 15) + 60  # the lifetime and grace of two steps, and what a busy machine needs
+KILLS = 5  # at least: a client rests for twelve seconds in all, and a process dies every second or two
+ENDS_S = 2 * (60 + 15) + 300  # the lifetime and grace of two steps, and what a busy machine needs
 
 
 @dataclass
@@ -85,14 +86,14 @@ def be_client(gateway: Gateway, history: History, seed: int, numbers: range) -> 
 
 @contextmanager
 def killing(gateway: Demo, history: History, seed: int) -> Iterator[None]:
-    """A process of the gateway dies every second or two until the block ends."""
+    """A process of the gateway dies every second or two, each in its turn, until the block ends."""
     chance, over = random.Random(seed), threading.Event()
 
     def kill() -> None:
         while not over.wait(1 + chance.random()):
             parts = {title: pid for title, pid in gateway.program.children.items() if _killable(title)}
             if parts:
-                title = chance.choice(sorted(parts))
+                title = min(parts, key=lambda one: (history.kills[one], chance.random()))
                 os.kill(parts[title], signal.SIGKILL)
                 history.kills[title] += 1
 
@@ -226,7 +227,8 @@ def test_no_crash_loses_a_message_or_sends_it_twice(store_url: str, tmp_path: Pa
     ends, twice, books = statuses(store_url), taken_twice(submits), money(store_url)
     print(f"seed {seed}, {time.monotonic() - began:.0f} s: {history}")
     print(f"{Counter(status.name for status in ends.values())}, {len(twice)} repeated")
-    assert history.kills
+    assert history.kills.total() >= KILLS
+    assert {title.split()[1] for title in history.kills} == {"web", "worker"}
     assert len(set(history.ids)) == len(history.ids)
     assert set(history.ids) <= set(ends)
     assert twice <= marked(store_url)

@@ -127,8 +127,7 @@ def test_what_has_left_is_not_deleted(gateway: Demo) -> None:
     assert gateway.ask("delete", id=message_id) == {"status": "Delivered", "code": "3"}
 
 
-@pytest.mark.timeout(240)
-@pytest.mark.xdist_group("lifetime")
+@pytest.mark.timeout(600)
 def test_silence_on_viber_turns_into_an_sms_when_the_lifetime_has_passed(gateway: Demo) -> None:
     numbers = {ending: number(ending) for ending in ("05", "07", "12")}
     ids = {ending: gateway.send(to) for ending, to in numbers.items()}

@@ -1,7 +1,5 @@
 """Mailings without a store: gaps, the message of a row, what its owner may want, the report."""
 
-import csv
-import io
 from typing import Any
 
 import pytest
@@ -160,13 +158,6 @@ def a_mailing(state: State, good: int = 3, waiting: int = 0) -> Mailing:
 )
 def test_what_its_owner_wants(given: Mailing, command: Command, state: State | None) -> None:
     assert mailing.after(given, command) == state
-
-
-def test_the_report_is_a_csv_in_which_nothing_is_a_formula() -> None:
-    evil = ["=1+1", "+380", "-1", "@a", "\t=1", '"; x', "a\r\nb", "38050"]
-    lines = list(mailing.report((n, cell, "why", "") for n, cell in enumerate(evil)))
-    told = [row[1] for row in csv.reader(io.StringIO("".join(lines), newline=""))]
-    assert told == ["'=1+1", "'+380", "'-1", "'@a", "'\t=1", '"; x', "a\r\nb", "38050"]
 
 
 def test_states_of_rows_do_not_change_their_numbers() -> None:

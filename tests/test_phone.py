@@ -1,6 +1,6 @@
 import phonenumbers
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from phonenumbers import PhoneNumberFormat, PhoneNumberType, ValidationResult
 
@@ -149,6 +149,7 @@ def test_an_international_mobile_number_of_any_country_is_read_as_it_is(region: 
         assert phone.parse(number.digits, "UA") == number
 
 
+@example("10000000000000", "DE")  # a possible national number, and too long for an international one
 @given(st.text(st.sampled_from("+ -()0123456789a,"), max_size=20), st.sampled_from(["UA", "US", "DE", "XX"]))
 def test_what_is_read_is_possible(typed: str, home_country: str) -> None:
     number = phone.parse(typed, home_country)
@@ -179,8 +180,9 @@ def library(digits: str) -> tuple[str, str] | None:
     except phonenumbers.NumberParseException:
         return None
     possible = phonenumbers.is_possible_number_with_reason(full) == ValidationResult.IS_POSSIBLE
-    if not (possible and 7 <= len(digits) <= 15):
+    read = phonenumbers.format_number(full, PhoneNumberFormat.E164)[1:]
+    if not possible or not all(7 <= len(one) <= 15 for one in (digits, read)):
         return None
     country = phonenumbers.region_code_for_number(full)
     main = phonenumbers.region_code_for_country_code(full.country_code or 0)
-    return phonenumbers.format_number(full, PhoneNumberFormat.E164)[1:], country or main
+    return read, country or main

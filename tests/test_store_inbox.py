@@ -73,6 +73,9 @@ async def test_an_account_is_told_of_its_own_messages_the_newest_first(
     messages = [incoming(b"a"), replace(incoming(b"b"), recipient="7788"), incoming(b"c"), incoming(b"d")]
     await inbox.keep_incoming(messages, NOW)
     assert [message.text for message in await inbox.latest(2, owner.id)] == ["d", "c"]
+    older = (await inbox.latest(1, owner.id))[0].id
+    assert [message.text for message in await inbox.latest(1, owner.id, older)] == ["c"]
+    assert [message.text for message in await inbox.latest(2, before=older)] == ["c", "b"]
     assert [message.text for message in await inbox.latest(9, other.id)] == ["b"]
     assert [message.text for message in await inbox.latest(9)] == ["d", "c", "b", "a"]
 

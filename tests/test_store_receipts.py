@@ -310,7 +310,8 @@ async def test_receipts_without_a_message_are_told_the_newest_first(store: Store
     await store.keep_receipts([lost], NOW + 1)
     told = await store.unmatched(9)
     assert [one.provider_id for one in told] == ["0A", "2", "1"]
-    assert told[0] == UnmatchedReceipt(NOW + 1, "smsc", "0A", TO, Outcome.FAILED, "x", "id:0A")
+    assert told[0] == UnmatchedReceipt(NOW + 1, "smsc", "0A", TO, Outcome.FAILED, "x", "id:0A", told[0].id)
+    assert await store.unmatched(1, before=(told[0].received_at, told[0].id)) == told[1:2]
     assert [one.provider_id for one in await store.unmatched(1)] == ["0A"]
     assert [one.provider_id for one in await store.unmatched(9, "other")] == ["2"]
     assert await store.unmatched(9, "none") == []

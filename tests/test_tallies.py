@@ -21,7 +21,7 @@ from hopwire.store.directory import Directory
 from hopwire.store.engine import Tx
 from hopwire.store.ledger import Ledger
 from hopwire.store.migrate import open_store
-from hopwire.store.tallies import Tallies
+from hopwire.store.tallies import Money, Tallies
 from hopwire.tallies import HOUR_MS, KINDS, OTHER, by_day, day, hour, plain_code, week
 from hopwire.timeline import What
 
@@ -279,6 +279,17 @@ async def test_what_is_given_back_is_neither_spent_nor_earned(store: Store, dire
     await Ledger(store.engine).refund(message_id, "", NOW)
     assert await told(store, account) == {"accepted": {"": 1}, "cost": {"smsc": 3}}
     assert await told(store, reseller) == {}
+
+
+async def test_money_is_told_by_currency(store: Store, directory: Directory) -> None:
+    hryvnias = await open_account(directory, money=1000)
+    zlotys = await directory.create_account("pl", "", NOW, currency="PLN", credit_limit=10_000)
+    other = next(one for one in await directory.accounts() if one.id == zlotys)
+    step = replace(SMS, part_cost=7)
+    await submit(store, Taken("a1"), order(hryvnias, step), order(other, step), order(other, step))
+    found = await Tallies(store.engine).money(NOW)
+    assert found == {"UAH": Money(500, 0, 7), "PLN": Money(1000, 0, 14)}
+    assert found["PLN"].left == 986
 
 
 async def test_a_message_without_a_route_has_failed_and_one_that_is_taken_back_is_deleted(

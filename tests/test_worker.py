@@ -240,3 +240,18 @@ async def test_a_store_that_is_locked_for_a_while_stops_nothing(tmp_path: Path) 
             await becomes(lambda: [handover.part for handover in operator.handed] == [0, 0])
     finally:
         await store.close()
+
+
+async def test_a_worker_tells_what_its_connectors_did_in_each_minute(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in the minute in which it stops, and from its beginning when it is started again."""
+    counted = msgspec.structs.replace(STATE, submitted=5, taken=4, refused=1, state="up")
+    monkeypatch.setattr(Operator, "state", property(lambda operator: counted))
+    connectors = Connectors(store.engine)
+    for lives in (1, 2):
+        async with working(store, Operator(room=1)):
+            await told(connectors, "up")
+        minutes = await connectors.minutes(0)
+        assert sum(one.submitted for one in minutes) == 5 * lives
+        assert sum(one.refused for one in minutes) == lives

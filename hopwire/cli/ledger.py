@@ -154,13 +154,14 @@ def statement(
 
     The first line has the balance before, the last one the balance after.
     """
-    from hopwire import money
+    from hopwire import limits, money
     from hopwire.store.ledger import Ledger
 
     async def work(directory: "Directory") -> None:
         account = await find_account(directory, login)
         logins = {one.id: one.login for one in await directory.accounts()}
-        since, until = month_of(month, account.time_zone)
+        with usage():
+            since, until = limits.month(month, account.time_zone)
         ledger = Ledger(directory.engine)
         balance = await ledger.balance_at(account.id, since)
         write = _writer(as_json)
@@ -213,17 +214,6 @@ def _local(at: int, account: "Account") -> str:
     return datetime.fromtimestamp(at / 1000, ZoneInfo(account.time_zone)).isoformat(timespec="seconds")
 
 
-def month_of(typed: str, time_zone: str) -> tuple[int, int]:
-    """The first moment of a month, YYYY-MM, and that of the next one, by a clock."""
-    from datetime import datetime
-    from zoneinfo import ZoneInfo
-
-    with usage("MONTH must be YYYY-MM, such as 2026-11"):
-        first = datetime.strptime(typed, "%Y-%m").replace(tzinfo=ZoneInfo(time_zone))
-    after = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
-    return int(first.timestamp() * 1000), int(after.timestamp() * 1000)
-
-
 # ---- what is left for us
 
 
@@ -251,11 +241,13 @@ def margin(
     as_json: AsJson = False,
 ) -> None:
     """Print what was charged, what of it resellers got, what was given back, what it cost, and the rest."""
+    from hopwire import limits
     from hopwire.store.ledger import Ledger
 
     if by not in ("account", "connector", "both"):
         raise CommandError(Ending.USAGE, "--by must be account, connector or both")
-    since, until = month_of(month, time_zone)
+    with usage():
+        since, until = limits.month(month, time_zone)
 
     async def work(directory: "Directory") -> list[dict[str, object]]:
         accounts = {one.id: one for one in await directory.accounts()}

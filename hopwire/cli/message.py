@@ -22,13 +22,6 @@ if TYPE_CHECKING:
     from hopwire.store import Store
     from hopwire.timeline import Story
 
-OURS = {  # codes that the gateway itself gives
-    "lost": "the process that handed it over, or its link, was gone",
-    "remembered": "an upstream has said so before; see hopwire number show",
-    "no room": "more was claimed than the connector could take",
-    "paused": "the connector had refused our configuration just before",
-}
-
 
 def show(
     message_id: Annotated[int, typer.Argument(metavar="ID", help="As it was answered to the client.")],
@@ -42,6 +35,7 @@ def show(
     Texts and numbers are left out, also of raw receipts.
     """
     from hopwire import timeline
+    from hopwire.channels.codes import meaning
 
     settings = read_config(config)
     story, account = in_store(settings, lambda store: _find(store, message_id))
@@ -81,32 +75,3 @@ async def _find(store: "Store", message_id: int) -> "tuple[Story, Account]":
         raise CommandError(Ending.NOT_FOUND, "there is no message with this id")
     accounts = {one.id: one for one in await Directory(store.engine).accounts()}
     return story, accounts[story.account_id]
-
-
-# ---- codes
-
-
-def meaning(kind: str, code: str) -> str:
-    """What a code of this kind of connector, or of our own, means; empty where that is not known.
-
-    Providers that are not here speak in words.
-    """
-    if code in OURS:
-        return OURS[code]
-    return _class(code) if kind == "smpp" else _name(kind, code)
-
-
-def _class(code: str) -> str:
-    """What a command_status is about that is written by its name in the specification."""
-    from hopwire.smpp import status
-
-    known = {one.name: one.kind.value for one in status.TABLE.values()}
-    return known.get(code, "")
-
-
-def _name(kind: str, code: str) -> str:
-    """What a provider calls the number that it gave."""
-    from hopwire.channels import turbosms, viber
-
-    codes: Mapping[str, Mapping[int, tuple[str, object]]] = {"viber": viber.CODES, "turbosms": turbosms.CODES}
-    return {str(number): name for number, (name, _) in codes.get(kind, {}).items()}.get(code, "")

@@ -8,7 +8,7 @@ Rule 3: nobody else reads the settings' part of the environment.
 """
 
 from hopwire.config.connectors import KINDS, Connector
-from hopwire.config.explain import Setting, describe, example, required_secrets, toml
+from hopwire.config.explain import Setting, describe, example, required_secrets, settings_of, toml
 from hopwire.config.fields import ConfigError, secret_names
 from hopwire.config.generic import GenericConnector
 from hopwire.config.gms import GmsConnector
@@ -70,6 +70,7 @@ __all__ = [
     "read_tree",
     "required_secrets",
     "secret_names",
+    "settings_of",
     "toml",
     "vault_of",
 ]

@@ -5,12 +5,12 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from msgspec import NODEFAULT
+from msgspec import NODEFAULT, to_builtins
 from msgspec.structs import FieldInfo, fields
 
 from hopwire.config.connectors import KINDS
 from hopwire.config.fields import Section, allowed, meta, secret
-from hopwire.config.sections import SECTIONS, Demo, Route
+from hopwire.config.sections import SECTIONS, Config, Demo, Route
 
 
 class Setting(NamedTuple):
@@ -85,3 +85,21 @@ def toml(value: Any) -> str:
 
 def _key(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
+
+
+def settings_of(config: Config) -> Iterator[tuple[str, str]]:
+    """The settings that differ from the defaults, by their names, as TOML; secrets are hidden."""
+    for name in (one for one, kind in SECTIONS.items() if kind is not Demo):
+        yield from _differing(name, getattr(config, name))
+    for name, connector in config.connectors.items():
+        yield f"connectors.{name}.kind", toml(connector.__struct_config__.tag)
+        yield from _differing(f"connectors.{name}", connector)
+    for place, route in enumerate(config.routes, 1):
+        yield from _differing(f"routes {place}", route)
+
+
+def _differing(name: str, section: Section) -> Iterator[tuple[str, str]]:
+    for field in fields(section):
+        value = getattr(section, field.name)
+        if field.required or value != _default(field):
+            yield f"{name}.{field.name}", "***" if secret(field) else toml(to_builtins(value))

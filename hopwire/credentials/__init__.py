@@ -20,7 +20,14 @@ from hopwire.access import From
 from hopwire.credentials import passwords, recovery
 from hopwire.credentials.attempts import Attempt, Checks, Wrongs
 from hopwire.credentials.keys import installation_secret, is_key, key_digest, key_label, new_key
-from hopwire.credentials.passwords import NOBODY, PASSWORD_BYTES, hash_password, password_bytes, plain_login
+from hopwire.credentials.passwords import (
+    NOBODY,
+    PASSWORD_BYTES,
+    hash_password,
+    new_password,
+    password_bytes,
+    plain_login,
+)
 from hopwire.credentials.totp import Seals, new_seed, step_of
 from hopwire.credentials.use import KeyUse
 from hopwire.errors import TooManyRequests, WrongCredentials
@@ -38,6 +45,7 @@ __all__ = [
     "key_digest",
     "key_label",
     "new_key",
+    "new_password",
     "plain_login",
 ]
 

@@ -5,6 +5,7 @@ import unicodedata
 
 import argon2
 
+_CLEAR = "23456789abcdefghjkmnpqrstuvwxyz"
 PASSWORD_BYTES = 256  # longer ones are refused before argon2 sees them
 
 _hasher = argon2.PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)  # OWASP's minimum
@@ -37,3 +38,8 @@ def verify(password_hash: str, data: bytes) -> bool:
         return _hasher.verify(password_hash, data)
     except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
         return False
+
+
+def new_password() -> str:
+    """A password of 79 bits of chance, in letters and digits that nobody takes for others."""
+    return "-".join("".join(secrets.choice(_CLEAR) for _ in range(4)) for _ in range(4))

@@ -15,7 +15,7 @@ from hopwire import delivery as life
 from hopwire import metrics
 from hopwire.errors import ApiError
 from hopwire.model import Actor, Handover, Receipt, Status
-from hopwire.store import audit, limits, memory, notices
+from hopwire.store import audit, limits, memory, notices, requests
 from hopwire.store.engine import Engine, Row, Tx
 from hopwire.store.forgetting import discreet
 from hopwire.store.notices import Notice
@@ -286,9 +286,17 @@ class Store:
             lambda tx: tx.run("forget_unmatched_receipts", before=now - RECEIPTS_KEPT_MS)
         )
 
-    async def unmatched(self, n: int, connector: str = "") -> list[UnmatchedReceipt]:
-        """The newest receipts that have found no message, newest first; of one connector, or all."""
-        rows = await self.engine.read(lambda tx: tx.all("list_unmatched_receipts", connector=connector, n=n))
+    async def unmatched(
+        self, n: int, connector: str = "", before: tuple[int, int] = (2**62, 0)
+    ) -> list[UnmatchedReceipt]:
+        """The newest receipts that have found no message, newest first; of one connector, or all.
+
+        `before`: older than this one (received_at, id).
+        """
+        at, i = before
+        rows = await self.engine.read(
+            lambda tx: tx.all("list_unmatched_receipts", connector=connector, n=n, at=at, id=i)
+        )
         return [unmatched_receipt(row) for row in rows]
 
     async def outstanding(self, connector: str, n: int) -> list[str]:
@@ -310,6 +318,10 @@ class Store:
             ids += more
             self._asked[connector] = message_id
         return ids
+
+    async def keep_requests(self, rows: Sequence[requests.Asked]) -> None:
+        """Keep what was asked for."""
+        await self.engine.write(lambda tx: requests.keep(tx, rows))
 
     # ---- questions
 

@@ -6,6 +6,7 @@ Rule 3: a row's digest is made of the one before it, so that a row that is alter
 Whoever keeps the newest digest elsewhere finds out, too, when the end was cut off.
 """
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,7 @@ import msgspec
 
 from hopwire.model import Actor
 from hopwire.store.engine import Engine, Row, Tx
-from hopwire.store.rows import plain
+from hopwire.store.rows import escaped, like, plain
 
 US = Actor("hopwire")  # the gateway itself
 Facts = Mapping[str, Any]
@@ -41,10 +42,19 @@ class Audit:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    async def entries(self, n: int, object: str = "", before: int = 2**62) -> list[Entry]:
-        """The newest entries with a smaller id, newest first; of one object, or of all."""
-        rows = await self.engine.read(lambda tx: tx.all("audit_entries", n=n, object=object, before=before))
+    async def entries(self, n: int, object: str = "", before: int = 2**62, actor: str = "") -> list[Entry]:
+        """The newest entries with a smaller id, newest first.
+
+        Of one object and what is its own ("account 1", "account 1 sender Shop"), or of all; by actors with
+        this in their names, or by all.
+        """
+        which = {"object": plain(object), "below": f"{escaped(object)} %", "actor": like(actor)}
+        rows = await self.engine.read(lambda tx: tx.all("audit_entries", n=n, before=before, **which))
         return [Entry._make(row) for row in rows]
+
+    async def write(self, by: Actor, action: str, object: str, after: Facts = NO) -> None:
+        """Write down what somebody did that changed nothing here."""
+        await self.engine.write(lambda tx: note(tx, by, action, object, NO, after))
 
     async def verify(self) -> tuple[int, str, int | None]:
         """How many entries are right, the digest of the last of these, and the id of the first wrong one."""
@@ -54,6 +64,7 @@ class Audit:
                 if entry.digest != _digest(digest, entry[1:8]):
                     return right, digest, entry.id
                 after, right, digest = entry.id, right + 1, entry.digest
+            await asyncio.sleep(0)  # SQLite's reads do not wait
         return right, digest, None
 
     @staticmethod

@@ -1,15 +1,17 @@
 """Connectors: what the operator orders of them, and what the workers tell of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 from msgspec import to_builtins
 
+from hopwire.minutes import Minute
 from hopwire.model import ConnectorState, TraceOrder
 from hopwire.store.audit import Audited
 from hopwire.store.engine import Tx
 
+MINUTES_KEPT_MS = 7 * 86_400_000
 FRESH_MS = 30_000  # what a worker told longer ago is not believed any more
 
 
@@ -91,3 +93,19 @@ class Connectors(Audited):
     async def forget_states(self, before: int) -> int:
         """Drop what was told before then, by workers that are gone; how many."""
         return await self.engine.write(lambda tx: tx.run("forget_states", before=before))
+
+    # ---- minutes
+
+    async def add_minutes(self, rows: Sequence[Minute]) -> None:
+        """What a worker's connectors did in a minute, beside what other workers' did."""
+        told = [(*one[:-1], int(one.down)) for one in sorted(rows, key=lambda one: one[:2])]
+        await self.engine.write(lambda tx: tx.many("add_minute", told))
+
+    async def minutes(self, since: int, connector: str = "") -> list[Minute]:
+        """The minutes since then, by time and connector; of one connector, or all."""
+        rows = await self.engine.read(lambda tx: tx.all("minutes", since=since, connector=connector))
+        return [Minute._make((*row[:-1], bool(row[-1]))) for row in rows]
+
+    async def forget_minutes(self, now: int) -> int:
+        """Drop those of more than a week ago; how many."""
+        return await self.engine.write(lambda tx: tx.run("forget_minutes", before=now - MINUTES_KEPT_MS))

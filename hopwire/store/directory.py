@@ -4,7 +4,7 @@ Every change raises the directory's version, by which processes know that what t
 written into the audit.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from hopwire.model import SCOPES, Account, AccountStatus, ApiKey, Caller, Limits
 from hopwire.store.audit import Audited
 from hopwire.store.engine import Row, Tx
-from hopwire.store.rows import kept_by_id, plain
+from hopwire.store.rows import kept_by_id, like, plain
 
 ACCOUNT = (
     "id", "login", "balance", "reserved", "credit_limit", "currency", "home_country", "time_zone",
@@ -91,9 +91,11 @@ class Directory(Audited):
 
         return await self.engine.write(work)
 
-    async def create_first_operator(self, login: str, password_hash: str, now: int) -> int | None:
+    async def create_first_operator(
+        self, login: str, password_hash: str, now: int, language: str = "uk"
+    ) -> int | None:
         """An operator's account, if there is no operator yet; None where there is, or the login is taken."""
-        account = replace(NOBODY, login=login, operator=True)
+        account = replace(NOBODY, login=login, operator=True, language=language)
 
         def work(tx: Tx) -> int | None:
             tx.all("hold_audit")  # whoever else does the same waits
@@ -121,14 +123,29 @@ class Directory(Audited):
 
         def work(tx: Tx) -> Account | None:
             tx.all("lock_funds", ids=[account_id])  # who changes another trait at the same time waits
-            before = next((one for one in map(account_of, tx.all("accounts")) if one.id == account_id), None)
-            if before is None:
+            rows = tx.all("account_by_id", id=account_id)
+            if not rows:
                 return None
+            before = account_of(rows[0])
             after = replace(before, **changes)
             tx.run("set_account", id=account_id, **_row(after))
             was, told = _told(before, *changes), _told(after, *changes)
             self._note(tx, "change account", f"account {account_id}", was, told)
             return after
+
+        return await self.engine.write(work)
+
+    async def set_email(self, account_id: int, before: str, email: str) -> bool:
+        """Another address of an account that has still this one; False where it has not, or it is taken."""
+
+        def work(tx: Tx) -> bool:
+            tx.all("lock_funds", ids=[account_id])
+            if tx.all("is_known", email=email) or not tx.run(
+                "set_email", id=account_id, before=before, email=email
+            ):
+                return False
+            self._note(tx, "change account", f"account {account_id}", {"email": before}, {"email": email})
+            return True
 
         return await self.engine.write(work)
 
@@ -140,6 +157,22 @@ class Directory(Audited):
             self._note(tx, "change password", f"account {account_id}")
 
         await self.engine.write(work)
+
+    async def replace_password(self, account_id: int, before: str, after: str) -> bool:
+        """Another password instead of this one, and every session ends; False where it is another already."""
+
+        def work(tx: Tx) -> bool:
+            if not tx.run("replace_password", id=account_id, before=before, after=after):
+                return False
+            tx.run("end_other_sessions", account_id=account_id, but="")
+            self._note(tx, "change password", f"account {account_id}")
+            return True
+
+        return await self.engine.write(work)
+
+    async def is_known(self, email: str) -> bool:
+        """Whether an address is an account's, or one's that waits for the operator."""
+        return bool(await self.engine.read(lambda tx: tx.all("is_known", email=plain(email))))
 
     async def set_api_password(self, account_id: int, password_hash: str) -> None:
         """A password that only the API takes, instead of the other one; empty: no more."""
@@ -201,6 +234,40 @@ class Directory(Audited):
     async def account(self, account_id: int) -> Account | None:
         rows = await self.engine.read(lambda tx: tx.all("account_by_id", id=account_id))
         return account_of(rows[0]) if rows else None
+
+    async def find_accounts(
+        self,
+        typed: str = "",
+        status: AccountStatus | None = None,
+        parent_id: int = 0,
+        *,
+        before: int = 2**62,
+        n: int = 50,
+    ) -> list[Account]:
+        """The newest accounts with a smaller id: all, or with this in their login, address, or customer.
+
+        A number is looked for as an id, too. `parent_id` asks for the sub-accounts of a reseller.
+        """
+        typed = plain(typed.strip())
+        spelled = {"words": typed.lower(), "typed": typed, "title": typed.title(), "capital": typed.upper()}
+        which = {
+            "status": -1 if status is None else int(status), "parent_id": parent_id, "before": before, "n": n,
+            "id": int(typed) if typed.isdecimal() and len(typed) < 18 else 0,
+        }  # fmt: skip
+        patterns = {name: like(text) for name, text in spelled.items()}
+        rows = await self.engine.read(lambda tx: tx.all("accounts_page", **which, **patterns))
+        return [account_of(row) for row in rows]
+
+    async def logins(self, ids: Iterable[int]) -> dict[int, str]:
+        """The logins of these accounts, by id."""
+        wanted = sorted(set(ids))
+        rows = await self.engine.read(lambda tx: tx.all("logins", ids=wanted))
+        return dict(rows)
+
+    async def accounts_among(self, ids: Iterable[int]) -> dict[int, Account]:
+        """Those of these accounts that there are, by id."""
+        rows = await self.engine.read(lambda tx: tx.all("accounts_among", ids=sorted(set(ids))))
+        return {row[0]: account_of(row) for row in rows}
 
     async def account_by_login(self, login: str) -> tuple[Account, Secrets] | None:
         """The account, and what is kept of its secrets."""

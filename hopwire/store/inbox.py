@@ -46,10 +46,21 @@ class Stopped(NamedTuple):
     note: str
 
 
+class Stop(NamedTuple):
+    """An entry of a stop list, and whose that is."""
+
+    account_id: int  # `EVERYONE`: it counts for all
+    number: str  # digits
+    at: int
+    note: str
+
+
 Came = tuple[int, Sequence[Incoming]]  # when, and the parts of one message
 About = tuple[str, str, str]  # connector, id of a message: the upstream's, or ours as m:ID; number, digits
 
+NEWEST = 2**62  # above every id
 EVERYONE = 0  # the account whose stop list is everybody's
+LAST_STOPPED = (2**62, "")  # before it is everything
 OUR_ID = re.compile(r"m:([0-9]{1,16})", re.ASCII)
 
 
@@ -99,13 +110,14 @@ class Inbox(Audited):
 
         return await self.engine.write(work)
 
-    async def latest(self, n: int, account_id: int | None = None) -> list[InboxMessage]:
-        """The newest messages, newest first: of one account, or all, also those to numbers of nobody."""
+    async def latest(self, n: int, account_id: int | None = None, before: int = NEWEST) -> list[InboxMessage]:
+        """The newest messages with smaller ids, newest first: of one account, or all, also those to numbers
+        of nobody."""
 
         def work(tx: Tx) -> list[Row]:
             if account_id is None:
-                return tx.all("latest_incoming", n=n)
-            return tx.all("latest_incoming_of", n=n, account_id=account_id)
+                return tx.all("latest_incoming", n=n, before=before)
+            return tx.all("latest_incoming_of", n=n, account_id=account_id, before=before)
 
         return [InboxMessage(*row) for row in await self.engine.read(work)]
 
@@ -152,6 +164,10 @@ class Inbox(Audited):
     async def numbers(self) -> list[OwnNumber]:
         return [OwnNumber(*row) for row in await self.engine.read(lambda tx: tx.all("own_numbers"))]
 
+    async def numbers_of(self, account_id: int) -> list[str]:
+        rows = await self.engine.read(lambda tx: tx.all("own_numbers_of", account_id=account_id))
+        return [row[0] for row in rows]
+
     # ---- stop lists
 
     async def stop(self, account_id: int, number: str, now: int, note: str = "") -> bool:
@@ -186,10 +202,57 @@ class Inbox(Audited):
         rows = await self.engine.read(lambda tx: tx.all("stopped_among", numbers=[_digits(number)]))
         return sorted(account_id for account_id, _ in rows)
 
-    async def stopped(self, account_id: int, n: int) -> list[Stopped]:
-        """The newest on the account's list, newest first."""
-        rows = await self.engine.read(lambda tx: tx.all("stopped", account_id=account_id, n=n))
+    async def stop_all(self, account_id: int, numbers: Iterable[str], now: int, note: str = "") -> int:
+        """Accept no more messages of the account to these numbers; how many were not on its list before."""
+        asked = sorted({_digits(number) for number in numbers})
+
+        def work(tx: Tx) -> int:
+            stopped = tx.all("stopped_among", numbers=asked)
+            known = {number for whose, number in stopped if whose == account_id}
+            new = [(account_id, number, now, plain(note)) for number in asked if number not in known]
+            tx.many("stop", new)
+            if new:
+                self._note(tx, "stop", f"account {account_id}", {}, {"numbers": len(new), "note": note})
+            return len(new)
+
+        return await self.engine.write(work)
+
+    async def stopped(self, account_id: int, n: int, before: tuple[int, str] = LAST_STOPPED) -> list[Stopped]:
+        """The newest on the account's list, newest first; older than one, by its moment and number."""
+        at, number = before
+        rows = await self.engine.read(
+            lambda tx: tx.all("stopped", account_id=account_id, at=at, number=number, n=n)
+        )
         return [Stopped(*row) for row in rows]
+
+    async def stopped_after(self, account_id: int, number: str, n: int) -> list[Stopped]:
+        """Those on the account's list that come after a number, in the order of numbers."""
+        rows = await self.engine.read(
+            lambda tx: tx.all("stopped_page", account_id=account_id, after=number, n=n)
+        )
+        return [Stopped(*row) for row in rows]
+
+    async def stopped_like(self, account_id: int, digits: str, n: int) -> list[Stopped]:
+        """Those on the account's list that begin with these digits."""
+        after = f"{int(digits) + 1:0{len(digits)}}"
+        until = after if len(after) == len(digits) else "a"  # behind every digit
+        rows = await self.engine.read(
+            lambda tx: tx.all("stopped_from", account_id=account_id, first=digits, until=until, n=n)
+        )
+        return [Stopped(*row) for row in rows]
+
+    async def stops(self, after: tuple[str, int], n: int) -> list[Stop]:
+        """What is on all stop lists behind a number and an account, in the order of these."""
+        number, account_id = after
+        where = {"after": plain(number), "after_id": account_id, "n": n}
+        return [Stop._make(row) for row in await self.engine.read(lambda tx: tx.all("stop_lists", **where))]
+
+    async def stops_with(self, number: str, n: int) -> list[Stop]:
+        """The stop lists that the number is on."""
+        where = {"number": _digits(number), "n": n}
+        return [
+            Stop._make(row) for row in await self.engine.read(lambda tx: tx.all("stop_lists_with", **where))
+        ]
 
 
 # ---- inside a transaction

@@ -17,6 +17,7 @@ from hopwire.store.tallies import Counts
 from hopwire.tallies import of_refund
 
 PAGE = 1000
+EVER = 1 << 62
 
 
 class Movement(NamedTuple):
@@ -31,6 +32,15 @@ class Movement(NamedTuple):
     connector: str
     other_id: int | None
     note: str
+
+
+class Moved(NamedTuple):
+    """What has moved an account's balance since a moment."""
+
+    balance: int  # now
+    by_hand: list[Movement]  # newest first
+    by_messages: list[tuple[int, str, str, int]]  # hour, "spent" or "commission", channel, how much
+    counted: bool  # whether that is all of it; else it has begun before messages were counted by hours
 
 
 class Margin(NamedTuple):
@@ -68,13 +78,29 @@ class Ledger(Audited):
         """Correct the balance; what can be spent after that. As `top_up`, but nobody has paid."""
         return await self._move("adjustment", account_id, amount, note, now)
 
-    async def _move(self, kind: str, account_id: int, amount: int, note: str, now: int) -> int:
-        def work(tx: Tx) -> int:
-            left = _put(tx, kind, account_id, amount, note, now)
-            self._note(tx, kind, f"account {account_id}", {}, {"amount": money.text(amount), "note": note})
-            return left
+    async def move_once(
+        self, kind: str, account_id: int, amount: int, note: str, since: int, now: int
+    ) -> int | None:
+        """As `top_up` or `adjust`, the kind; None: since that moment this was done, and nothing is done.
+
+        So that a form which is sent twice, or by two operators, moves money once.
+        """
+
+        def work(tx: Tx) -> int | None:
+            tx.all("lock_funds", ids=[account_id])
+            if tx.all("moved_by_hand", account_id=account_id, since=since):
+                return None
+            return self._enter(tx, kind, account_id, amount, note, max(now, since))
 
         return await self.engine.write(work)
+
+    async def _move(self, kind: str, account_id: int, amount: int, note: str, now: int) -> int:
+        return await self.engine.write(lambda tx: self._enter(tx, kind, account_id, amount, note, now))
+
+    def _enter(self, tx: Tx, kind: str, account_id: int, amount: int, note: str, now: int) -> int:
+        left = _put(tx, kind, account_id, amount, note, now)
+        self._note(tx, kind, f"account {account_id}", {}, {"amount": money.text(amount), "note": note})
+        return left
 
     async def transfer(self, giver_id: int, taker_id: int, amount: int, note: str, now: int) -> int:
         """Move money from one account to another; what the giver can spend after that.
@@ -134,6 +160,28 @@ class Ledger(Audited):
             for row in rows:
                 yield Movement._make(row)
             at, last = rows[-1][1], rows[-1][0]
+
+    async def by_hand(self, account_id: int, n: int, before: tuple[int, int] = (EVER, 0)) -> list[Movement]:
+        """Top-ups, corrections and transfers, newest first; older than one, by its moment and id."""
+        at, last = before
+        rows = await self.engine.read(
+            lambda tx: tx.all("by_hand", account_id=account_id, since=0, at=at, id=last, n=n)
+        )
+        return [Movement._make(row) for row in rows]
+
+    async def moved(self, account_id: int, since: int) -> Moved:
+        """The balance, and what has moved it since the beginning of an hour, as both were at one moment."""
+
+        def work(tx: Tx) -> Moved:
+            of: dict[str, int] = {"account_id": account_id, "since": since}
+            by_hand = tx.all("by_hand", **of, at=EVER, id=0, n=EVER)
+            hours = tx.all("moved_in_hours", **of)
+            until = hours[0][0] if hours else EVER
+            counted = not tx.all("moved_by_messages", **of, until=until)
+            (balance,) = tx.all("balance", id=account_id)[0]
+            return Moved(balance, [Movement._make(row) for row in by_hand], hours, counted)
+
+        return await self.engine.read(work)
 
     async def sums(self) -> dict[str, dict[str, int]]:
         """Currency -> kind -> the sum of all entries of it."""

@@ -7,6 +7,7 @@ Rule 3: one process is at a mailing, for as long as its lease lasts; what anothe
 That a row becomes a message is kept by mailed.py.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -100,6 +101,21 @@ class Mailings:
             return True
 
         return await self._engine.write(work)
+
+    async def discard(self, account_id: int, mailing_id: int) -> None:
+        """Its list cannot be read: it was never there."""
+
+        def work(tx: Tx) -> bool:
+            mailing = _held(tx, account_id, mailing_id)
+            if mailing is None or mailing.state is not State.READING:
+                return False
+            if tx.run("drop_rows", mailing_id=mailing_id, n=PAGE):
+                return True
+            tx.run("discard_mailing", id=mailing_id)
+            return False
+
+        while await self._engine.write(work):  # noqa: ASYNC110 - the store's writes are what is awaited
+            await asyncio.sleep(0)
 
     # ---- what its owner sees and wants
 
@@ -293,6 +309,23 @@ class Texts:
 
 
 # ---- inside a transaction
+
+
+def erase_rows(tx: Tx, names: Sequence[str], stands_for: str) -> int:
+    """Erase a number, by any of its spellings, from all lists; how many rows that were.
+
+    Rows that have not become messages yet never will.
+    """
+    ids = sorted({row[2] for row in tx.all("rows_to", names=list(names))})
+    tx.all("hold_mailings", ids=ids)
+    found = tx.all("rows_to", names=list(names))
+    for _, _, mailing_id, n, state, _, _, error in found:
+        waits = state in (RowState.WAITING, RowState.GOOD)
+        left = (int(RowState.BAD), "erased") if waits else (state, error)
+        tx.run("erase_row", mailing_id=mailing_id, n=n, number=stands_for, state=left[0], error=left[1])
+        if waits:
+            count(tx, mailing_id, bad=1, good=-1 if state == RowState.GOOD else 0)
+    return len(found)
 
 
 def _held(tx: Tx, account_id: int, mailing_id: int) -> Mailing | None:

@@ -25,6 +25,7 @@ from hopwire.errors import CATALOGUE, ApiError, OutcomeUnknown, Unavailable, Wit
 from hopwire.model import Receipt
 from hopwire.store import Accepted, Order, Standing, Store
 from hopwire.store.engine import Engine
+from hopwire.store.requests import Asked
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ VERBS = {
     "admit": _verb(tuple[list[Order]], list[Accepted | str]),  # a refusal is told by its code
     "delete": _verb(tuple[int, list[int], int], dict[int, Standing]),
     "keep_receipts": _verb(tuple[list[Receipt], int], list[str | None]),
+    "keep_requests": _verb(tuple[list[Asked]], None),
 }
 _asked = msgspec.msgpack.Decoder(tuple[int, str, msgspec.Raw]).decode
 _told = msgspec.msgpack.Decoder(tuple[int, _End, msgspec.Raw]).decode
@@ -185,6 +187,9 @@ class OwnedStore(Store):
     async def keep_receipts(self, receipts: Sequence[Receipt], now: int) -> list[str | None]:
         found: list[str | None] = await self._ask("keep_receipts", receipts, now)
         return found
+
+    async def keep_requests(self, rows: Sequence[Asked]) -> None:
+        await self._ask("keep_requests", rows)
 
     async def close(self) -> None:
         if self._owner is not None:

@@ -10,7 +10,10 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from functools import partial
 from typing import NamedTuple
 
+import msgspec
+
 from hopwire import timeline
+from hopwire.mailing import RowState
 from hopwire.model import Actor
 from hopwire.privacy import masked, pseudonym
 from hopwire.store import Store
@@ -18,10 +21,12 @@ from hopwire.store.audit import US, note
 from hopwire.store.directory import Directory
 from hopwire.store.engine import Row, Tx
 from hopwire.store.forgetting import NUMBERS, TEXTS, forget
+from hopwire.store.mailings import erase_rows
 
 LOOKED_THROUGH = 20_000  # ids at a time
 ERASED = 200  # messages at a time
 PAUSE_S = 0.01  # in which others write
+ROW = ("at", "account", "mailing", "row", "state", "message", "fields", "error")
 
 Record = dict[str, object]
 Progress = Callable[[int, int], None]  # how far, of how much
@@ -34,6 +39,7 @@ class Erased(NamedTuple):
     under_way: Sequence[int]  # the ids of messages that are erased when they have ended
     inbox: int
     stop_lists: int
+    mailing_rows: int
 
 
 def quietly(_: int, __: int) -> None:
@@ -79,6 +85,7 @@ class Person:
             ("not on Viber", ("until",), tx.all("absence_of", number=number)),
             ("count", ("since", "account", "what", "n"), tx.all("counts_of", ending=self._ending)),
             ("sent just now", ("at", "account", "message"), tx.all("recently_to", number=number)),
+            ("row of a mailing", ROW, [_row(row) for row in tx.all("rows_to", names=names)]),
         ]
         return [
             {"kind": kind, **_record(dict(zip(names, row, strict=True)), logins)}
@@ -95,6 +102,7 @@ class Person:
         person's wish, are kept unless they are named. It can be done again, also after it broke off.
         """
         stops = await self._engine.write(partial(self._forget_remembered, stop_lists))
+        rows = await self._engine.write(lambda tx: erase_rows(tx, self._names, self._names[-1]))
         messages, incoming = 0, 0
         under_way: list[int] = []
         async for ids in self._pages("messages_to", "newest_message", progress):
@@ -108,7 +116,7 @@ class Person:
                 incoming += len(some)
         if not under_way:  # else one of them may be waiting for its receipt
             await self._engine.write(lambda tx: tx.all("erase_unmatched", recipients=self._names))
-        return Erased(messages, under_way, incoming, stops)
+        return Erased(messages, under_way, incoming, stops, rows)
 
     def _erase_messages(self, ids: list[int], tx: Tx) -> list[int]:
         left = forget(tx, TEXTS, ids, self._secret)
@@ -153,6 +161,12 @@ def _message(story: timeline.Story, login: str) -> Record:
         "timeline": [{**line._asdict(), "at": timeline.moment(line.at)} for line in lines],
         "receipts": timeline.receipt_rows(story, texts=True, numbers=True),
     }
+
+
+def _row(row: Row) -> Row:
+    """A row of a mailing as it is told: its state by its name."""
+    *begin, state, message_id, fields, error = row
+    return *begin, RowState(state).name.lower(), message_id, msgspec.json.decode(fields), error
 
 
 def _incoming(ids: list[int], tx: Tx) -> list[Row]:

@@ -13,6 +13,12 @@ SELECT value FROM meta WHERE name = 'schema_version'
 -- name: set_schema_version
 UPDATE meta SET value = :value WHERE name = 'schema_version'
 
+-- name: engine_version
+{engine_version}
+
+-- name: database_bytes
+{database_bytes}
+
 -- name: name_installation
 INSERT INTO meta (name, value) VALUES ('installation', :value) ON CONFLICT (name) DO NOTHING
 
@@ -195,8 +201,9 @@ SELECT id, received_at, connector, provider_id, recipient, outcome, code, fault,
  ORDER BY received_at, id LIMIT :n {skip_locked}
 
 -- name: list_unmatched_receipts
-SELECT received_at, connector, provider_id, recipient, outcome, code, raw FROM receipts
- WHERE message_id IS NULL AND :connector IN ('', connector) ORDER BY received_at DESC, id DESC LIMIT :n
+SELECT received_at, connector, provider_id, recipient, outcome, code, raw, id FROM receipts
+ WHERE message_id IS NULL AND (received_at, id) < (:at, :id) AND :connector IN ('', connector)
+ ORDER BY received_at DESC, id DESC LIMIT :n
 
 -- name: match_receipt
 UPDATE receipts SET message_id = :message_id WHERE id = :id
@@ -237,6 +244,23 @@ SELECT id, at, kind, CASE kind WHEN 'charge' THEN -amount ELSE amount END, messa
    AND kind NOT IN ('reserve', 'release') AND kind <> 'cost'
  ORDER BY at, id LIMIT :n
 
+-- name: by_hand
+SELECT id, at, kind, amount, message_id, step, connector, other_id, note FROM ledger
+ WHERE account_id = :account_id AND message_id IS NULL AND at >= :since AND (at, id) < (:at, :id)
+ ORDER BY at DESC, id DESC LIMIT :n
+
+-- name: balance
+SELECT balance FROM accounts WHERE id = :id
+
+-- name: moved_in_hours
+SELECT hour, kind, detail, n FROM tallies
+ WHERE account_id = :account_id AND hour >= :since AND kind IN ('spent', 'commission') ORDER BY hour
+
+-- name: moved_by_messages
+-- Whether there is any: the first row of the index tells.
+SELECT 1 FROM ledger WHERE account_id = :account_id AND at >= :since AND at < :until
+   AND kind NOT IN ('reserve', 'release') AND message_id IS NOT NULL AND kind <> 'cost' LIMIT 1
+
 -- name: margins
 SELECT account_id, connector, sum(CASE kind WHEN 'charge' THEN 1 ELSE 0 END),
        sum(CASE kind WHEN 'charge' THEN amount ELSE 0 END), sum(CASE kind WHEN 'commission' THEN amount ELSE 0 END),
@@ -245,6 +269,10 @@ SELECT account_id, connector, sum(CASE kind WHEN 'charge' THEN 1 ELSE 0 END),
  WHERE account_id IN (SELECT id FROM accounts) AND at >= :since AND at < :until
    AND kind NOT IN ('reserve', 'release') AND message_id IS NOT NULL
  GROUP BY account_id, connector ORDER BY account_id, connector
+
+-- name: moved_by_hand
+SELECT 1 FROM ledger WHERE account_id = :account_id AND at >= :since
+   AND kind NOT IN ('reserve', 'release') AND kind IN ('topup', 'adjustment') LIMIT 1
 
 -- name: ledger_sums
 SELECT a.currency, l.kind, sum(l.amount) FROM ledger l JOIN accounts a ON a.id = l.account_id
@@ -432,6 +460,27 @@ SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_
        a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed
   FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id WHERE a.id = :id
 
+-- name: accounts_page
+-- Of letters beyond ASCII not every database knows the capital ones: a customer is found in three spellings.
+SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
+       a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
+       a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed
+  FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id
+ WHERE a.id < :before AND :status IN (-1, a.status) AND :parent_id IN (0, coalesce(a.parent_id, 0))
+   AND (:words = '%' OR a.id = :id OR lower(a.login) LIKE :words ESCAPE '!' OR a.email LIKE :words ESCAPE '!'
+        OR lower(a.customer) LIKE :words ESCAPE '!' OR a.customer LIKE :typed ESCAPE '!'
+        OR a.customer LIKE :title ESCAPE '!' OR a.customer LIKE :capital ESCAPE '!')
+ ORDER BY a.id DESC LIMIT :n
+
+-- name: logins
+SELECT id, login FROM accounts WHERE id {in ids}
+
+-- name: accounts_among
+SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
+       a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
+       a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed
+  FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id WHERE a.id {in ids}
+
 -- name: account_by_login
 SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
        a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
@@ -471,6 +520,8 @@ SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_
        s.digest, s.account_id, s.operator_id, s.created_at, s.seen_at, s.proved_at, s.origin, s.agent, a.totp <> ''
   FROM sessions s JOIN accounts a ON a.id = s.account_id LEFT JOIN accounts p ON p.id = a.parent_id
  WHERE s.digest = :digest
+   AND (s.operator_id IS NULL
+        OR EXISTS (SELECT 1 FROM accounts o WHERE o.id = s.operator_id AND o.operator = 1 AND o.status = 1))
 
 -- name: set_account
 UPDATE accounts SET credit_limit = :credit_limit, home_country = :home_country, time_zone = :time_zone,
@@ -482,7 +533,7 @@ UPDATE accounts SET credit_limit = :credit_limit, home_country = :home_country, 
 
 -- name: create_session
 INSERT INTO sessions (digest, account_id, operator_id, created_at, seen_at, proved_at, origin, agent)
-VALUES (:digest, :account_id, :operator_id, :now, :now, :now, :origin, :agent)
+VALUES (:digest, :account_id, :operator_id, :now, :now, :proved_at, :origin, :agent)
 
 -- name: sessions_of
 SELECT digest, account_id, operator_id, created_at, seen_at, proved_at, origin, agent FROM sessions
@@ -503,8 +554,14 @@ DELETE FROM sessions WHERE account_id = :account_id AND digest <> :but
 -- name: end_old_sessions
 DELETE FROM sessions WHERE seen_at <= :idle_since OR created_at <= :created_before
 
+-- name: set_email
+UPDATE accounts SET email = :email WHERE id = :id AND email = :before
+
 -- name: set_password
 UPDATE accounts SET password_hash = :hash WHERE id = :id
+
+-- name: replace_password
+UPDATE accounts SET password_hash = :after WHERE id = :id AND password_hash = :before
 
 -- name: set_api_password
 UPDATE accounts SET api_password = :hash WHERE id = :id
@@ -535,6 +592,10 @@ SELECT account_id, name, channel, connector, state, note, changed_at FROM sender
 -- name: sender_names_of
 SELECT account_id, name, channel, connector, state, note, changed_at FROM senders
  WHERE account_id = :account_id ORDER BY name, channel, connector
+
+-- name: sender_names_in
+SELECT account_id, name, channel, connector, state, note, changed_at FROM senders
+ WHERE state = :state ORDER BY changed_at, account_id, name, channel, connector LIMIT :n
 
 -- name: put_sender
 INSERT INTO senders (account_id, name, channel, connector, state, note, changed_at)
@@ -636,7 +697,8 @@ VALUES (:at, :actor, :origin, :action, :object, :before, :after, :digest) RETURN
 
 -- name: audit_entries
 SELECT id, at, actor, origin, action, object, before, after, digest FROM audit
- WHERE id < :before AND :object IN ('', object) ORDER BY id DESC LIMIT :n
+ WHERE id < :before AND (:object IN ('', object) OR object LIKE :below ESCAPE '!') AND actor LIKE :actor ESCAPE '!'
+ ORDER BY id DESC LIMIT :n
 
 -- name: audit_page
 SELECT id, at, actor, origin, action, object, before, after, digest FROM audit
@@ -682,11 +744,12 @@ INSERT INTO inbox (received_at, connector, sender, recipient, text, account_id)
 VALUES (:received_at, :connector, :sender, :recipient, :text, :account_id)
 
 -- name: latest_incoming
-SELECT id, received_at, connector, sender, recipient, text, account_id FROM inbox ORDER BY id DESC LIMIT :n
+SELECT id, received_at, connector, sender, recipient, text, account_id FROM inbox
+ WHERE id < :before ORDER BY id DESC LIMIT :n
 
 -- name: latest_incoming_of
 SELECT id, received_at, connector, sender, recipient, text, account_id FROM inbox
- WHERE account_id = :account_id ORDER BY id DESC LIMIT :n
+ WHERE account_id = :account_id AND id < :before ORDER BY id DESC LIMIT :n
 
 -- name: own_number
 INSERT INTO numbers (number, account_id) VALUES (:number, :account_id) ON CONFLICT DO NOTHING
@@ -696,6 +759,9 @@ DELETE FROM numbers WHERE number = :number
 
 -- name: own_numbers
 SELECT number, account_id FROM numbers ORDER BY number
+
+-- name: own_numbers_of
+SELECT number FROM numbers WHERE account_id = :account_id ORDER BY number
 
 -- name: owners
 SELECT number, account_id FROM numbers WHERE number {in numbers}
@@ -708,7 +774,23 @@ ON CONFLICT DO NOTHING
 DELETE FROM stop_list WHERE account_id = :account_id AND number = :number
 
 -- name: stopped
-SELECT number, at, note FROM stop_list WHERE account_id = :account_id ORDER BY at DESC, number LIMIT :n
+SELECT number, at, note FROM stop_list WHERE account_id = :account_id AND (at, number) < (:at, :number)
+ ORDER BY at DESC, number DESC LIMIT :n
+
+-- name: stopped_page
+SELECT number, at, note FROM stop_list WHERE account_id = :account_id AND number > :after
+ ORDER BY number LIMIT :n
+
+-- name: stopped_from
+SELECT number, at, note FROM stop_list WHERE account_id = :account_id AND number >= :first AND number < :until
+ ORDER BY number LIMIT :n
+
+-- name: stop_lists
+SELECT account_id, number, at, note FROM stop_list
+ WHERE (number, account_id) > (:after, :after_id) ORDER BY number, account_id LIMIT :n
+
+-- name: stop_lists_with
+SELECT account_id, number, at, note FROM stop_list WHERE number = :number ORDER BY account_id LIMIT :n
 
 -- ---- connectors
 
@@ -734,6 +816,27 @@ DELETE FROM connector_states WHERE worker = :worker
 
 -- name: forget_states
 DELETE FROM connector_states WHERE at < :before
+
+-- name: add_minute
+INSERT INTO connector_minutes (connector, minute, submitted, taken, refused, throttled, unknown, receipts,
+                               latency_ms, down)
+VALUES (:connector, :minute, :submitted, :taken, :refused, :throttled, :unknown, :receipts, :latency_ms, :down)
+ON CONFLICT (connector, minute) DO UPDATE
+SET submitted = connector_minutes.submitted + excluded.submitted,
+    taken = connector_minutes.taken + excluded.taken, refused = connector_minutes.refused + excluded.refused,
+    throttled = connector_minutes.throttled + excluded.throttled,
+    unknown = connector_minutes.unknown + excluded.unknown,
+    receipts = connector_minutes.receipts + excluded.receipts,
+    latency_ms = CASE WHEN connector_minutes.latency_ms >= excluded.latency_ms THEN connector_minutes.latency_ms
+                      ELSE coalesce(excluded.latency_ms, connector_minutes.latency_ms) END,
+    down = CASE WHEN excluded.down = 1 THEN 1 ELSE connector_minutes.down END
+
+-- name: minutes
+SELECT connector, minute, submitted, taken, refused, throttled, unknown, receipts, latency_ms, down
+  FROM connector_minutes WHERE minute >= :since AND :connector IN ('', connector) ORDER BY minute, connector
+
+-- name: forget_minutes
+DELETE FROM connector_minutes WHERE minute < :before
 
 -- ---- fsck: each row returned is a fault
 
@@ -986,6 +1089,10 @@ SELECT kind, detail, sum(n) FROM tallies
 SELECT kind, detail, sum(n) FROM tallies
  WHERE hour >= :since AND hour < :until GROUP BY kind, detail ORDER BY kind, detail
 
+-- name: tally_money
+SELECT a.currency, t.kind, sum(t.n) FROM tallies t JOIN accounts a ON a.id = t.account_id
+ WHERE t.hour >= :since AND t.kind IN ('spent', 'commission', 'cost') GROUP BY a.currency, t.kind ORDER BY a.currency
+
 -- name: tally_hours
 SELECT hour, kind, sum(n) FROM tallies
  WHERE account_id = :account_id AND hour >= :since AND hour < :until AND kind {in kinds}
@@ -1075,9 +1182,13 @@ UPDATE mailing_rows SET state = 5, error = :error
  WHERE mailing_id = :mailing_id AND n {in ns} AND state = 1 RETURNING n
 
 -- name: rows_to
-SELECT mailing_id, n, state, message_id, fields, (SELECT created_at FROM mailings WHERE id = mailing_id),
-       (SELECT account_id FROM mailings WHERE id = mailing_id)
+SELECT (SELECT created_at FROM mailings WHERE id = mailing_id),
+       (SELECT account_id FROM mailings WHERE id = mailing_id), mailing_id, n, state, message_id, fields,
+       error
   FROM mailing_rows WHERE number {in names} ORDER BY mailing_id, n
+
+-- name: hold_mailings
+SELECT id FROM mailings WHERE id {in ids} ORDER BY id {for_update}
 
 -- name: erase_row
 UPDATE mailing_rows SET number = :number, fields = '{}', state = :state, error = :error
@@ -1094,8 +1205,11 @@ SELECT id, account_id FROM mailings
 DELETE FROM mailing_rows WHERE mailing_id = :mailing_id
    AND n <= (SELECT min(n) + :n FROM mailing_rows WHERE mailing_id = :mailing_id)
 
+-- name: discard_mailing
+DELETE FROM mailings WHERE id = :id
+
 -- name: forget_mailing
-UPDATE mailings SET content = '', name = '', state = CASE WHEN ended_at IS NULL THEN 'stopped' ELSE state END,
+UPDATE mailings SET content = '', state = CASE WHEN ended_at IS NULL THEN 'stopped' ELSE state END,
        ended_at = coalesce(ended_at, :now)
  WHERE id = :id
 
@@ -1111,3 +1225,29 @@ SELECT name, content, changed_at FROM texts WHERE account_id = :account_id AND n
 
 -- name: remove_texts
 DELETE FROM texts WHERE account_id = :account_id AND name {in names}
+
+-- ---- the log of requests
+
+-- name: create_request
+INSERT INTO requests (at, account_id, key_id, method, command, outcome, message_id, origin, n, slowest_ms)
+VALUES (:at, :account_id, :key_id, :method, :command, :outcome, :message_id, :origin, :n, :slowest_ms)
+
+-- name: requests_of
+SELECT id, at, account_id, key_id, method, command, outcome, message_id, origin, n, slowest_ms FROM requests
+ WHERE account_id = :account_id AND id < :before AND :key_id IN (-1, key_id)
+   AND :ok IN (-1, CASE WHEN outcome = 'ok' THEN 1 ELSE 0 END)
+ ORDER BY id DESC LIMIT :n
+
+-- name: refused_requests
+SELECT id, at, account_id, key_id, method, command, outcome, message_id, origin, n, slowest_ms FROM requests
+ WHERE account_id = :account_id AND id < :before AND :key_id IN (-1, key_id) AND outcome <> 'ok'
+ ORDER BY id DESC LIMIT :n
+
+-- name: forget_requests
+DELETE FROM requests WHERE id IN (SELECT id FROM requests WHERE at < :before ORDER BY at LIMIT :n)
+
+-- name: forget_registrations
+DELETE FROM registrations WHERE confirmed_at IS NULL AND at < :before
+
+-- name: forget_mails
+DELETE FROM mails WHERE id < (SELECT min(id) + 1000 FROM mails) AND at < :before

@@ -2,7 +2,8 @@
 
 Rule 1: a page is one short transaction, so that nobody waits for it.
 Rule 2: of several workers one is at it; the others pass over the counter that it holds.
-Rule 3: a message that had not ended when it was passed is looked at again until it is forgotten.
+Rule 3: lists of mailings are forgotten with the first of the two.
+Rule 4: a message that had not ended when it was passed is looked at again until it is forgotten.
 """
 
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -12,6 +13,7 @@ from itertools import takewhile
 from hopwire.privacy import pseudonym
 from hopwire.store.engine import Engine, Row, Tx
 from hopwire.store.forgetting import NUMBERS, TEXTS, forget
+from hopwire.store.mailings import Mailings
 
 DAY_MS = 86_400_000
 PAGE = 200
@@ -39,6 +41,10 @@ class Retention:
                 last = 0
                 while last := await self._engine.write(partial(_call, page, last)):
                     yield last
+        if kept := [days for days in self._days.values() if days]:
+            before = now - min(kept) * DAY_MS
+            while await Mailings(self._engine).forget(before, now):
+                yield 0
 
     def _messages(self, what: str, before: int, tx: Tx, _: int) -> int:
         held = tx.all("hold_series", name=what)

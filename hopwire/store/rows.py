@@ -1,5 +1,6 @@
 """What the store keeps, as dataclasses and as rows: the one place that knows both."""
 
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -99,6 +100,7 @@ class UnmatchedReceipt(NamedTuple):
     outcome: Outcome
     code: str
     raw: str
+    id: int
 
 
 class Place(NamedTuple):
@@ -170,6 +172,16 @@ def ordered(order: Order) -> Content:
 def plain(text: str) -> str:
     """Text of a stranger as both engines can keep it: PostgreSQL takes every character but NUL."""
     return text.replace("\0", "\ufffd")
+
+
+def escaped(text: str) -> str:
+    """Text as LIKE reads it letter by letter; "!" stands before what else would mean something."""
+    return re.sub("([!%_])", r"!\1", plain(text))
+
+
+def like(text: str) -> str:
+    """What LIKE is asked for text that has this in it; of no text, for any."""
+    return f"%{escaped(text)}%" if text else "%"
 
 
 def plain_id(provider_id: str) -> str:

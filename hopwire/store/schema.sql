@@ -213,6 +213,7 @@ CREATE TABLE ledger (
 CREATE UNIQUE INDEX ledger_once ON ledger (message_id, step, kind, account_id) WHERE message_id IS NOT NULL;
 -- Statements and reports: what has moved a balance, or cost us.
 CREATE INDEX ledger_moved ON ledger (account_id, at, id) WHERE kind NOT IN ('reserve', 'release');
+CREATE INDEX ledger_by_hand ON ledger (account_id, at, id) WHERE message_id IS NULL;
 
 -- Numbers and short codes of ours, without a plus: what comes to one belongs to the account.
 CREATE TABLE numbers (
@@ -259,6 +260,7 @@ CREATE TABLE stop_list (
     PRIMARY KEY (account_id, number)
 );
 CREATE INDEX stop_list_number ON stop_list (number);
+CREATE INDEX stop_list_newest ON stop_list (account_id, at, number);
 
 -- What the operator has ordered of connectors, and what each worker process last told of them.
 CREATE TABLE connectors (
@@ -422,6 +424,7 @@ CREATE TABLE requests (
     slowest_ms BIGINT NOT NULL
 );
 CREATE INDEX requests_account ON requests (account_id, id);
+CREATE INDEX requests_refused ON requests (account_id, id) WHERE outcome <> 'ok';
 CREATE INDEX requests_at ON requests (at);
 
 -- The same message to a list of numbers, with what differs from one to the other.

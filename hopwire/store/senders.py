@@ -26,8 +26,13 @@ class Senders(Audited):
         return [SenderName._make(row) for row in await self.engine.read(lambda tx: tx.all("sender_names"))]
 
     async def of(self, account_id: int) -> list[SenderName]:
-        """Every name of an account, in whatever state."""
+        """An account's, in whatever state."""
         rows = await self.engine.read(lambda tx: tx.all("sender_names_of", account_id=account_id))
+        return [SenderName._make(row) for row in rows]
+
+    async def requested(self, n: int) -> list[SenderName]:
+        """Those that wait for an answer, of all accounts; the one that has waited longest first."""
+        rows = await self.engine.read(lambda tx: tx.all("sender_names_in", state=REQUESTED, n=n))
         return [SenderName._make(row) for row in rows]
 
     async def put(self, names: Iterable[SenderName]) -> None:

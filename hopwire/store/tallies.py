@@ -9,6 +9,7 @@ it; the others pass over the counter that it holds.
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import NamedTuple
 
 from hopwire import tallies
 from hopwire.model import Status
@@ -40,6 +41,18 @@ def write(tx: Tx, counts: Counts) -> None:
 # ---- asking
 
 
+class Money(NamedTuple):
+    """What accounts with the same currency have brought, in millionths."""
+
+    spent: int = 0
+    commission: int = 0  # of it, the resellers'
+    cost: int = 0
+
+    @property
+    def left(self) -> int:
+        return self.spent - self.commission - self.cost
+
+
 class Tallies:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -49,6 +62,14 @@ class Tallies:
         name, params = _scoped("tally_sums", account_id, since, until)
         rows = await self._engine.read(lambda tx: tx.all(name, **params))
         return {(kind, detail): int(n) for kind, detail, n in rows}
+
+    async def money(self, since: int) -> dict[str, Money]:
+        """Currency -> what has come in it since the hour of then, from all accounts."""
+        rows = await self._engine.read(lambda tx: tx.all("tally_money", since=hour(since)))
+        found: dict[str, Money] = {}
+        for currency, kind, n in rows:
+            found[currency] = found.get(currency, Money())._replace(**{kind: int(n)})
+        return found
 
     async def hours(
         self, account_id: int | None, kinds: Sequence[str], since: int, until: int = EVER

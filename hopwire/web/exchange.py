@@ -26,6 +26,7 @@ class Request(NamedTuple):
     peer: str  # the address at the other end of the connection; "": nobody knows
     body: bytes | None  # None: it is too large
     began: float  # when its head was whole, by time.perf_counter
+    method: bytes = b"GET"
 
     @property
     def has_body(self) -> bool:
@@ -56,9 +57,9 @@ class Exchange:
     )
     message_event = asyncio.Event()  # uvicorn sets it; nobody waits for ours
 
-    def __init__(self, query: bytes, lines: Pairs, peer: str, *, keep_alive: bool, head_only: bool) -> None:
+    def __init__(self, query: bytes, lines: Pairs, peer: str, method: bytes, *, keep_alive: bool) -> None:
         headers = dict(lines)
-        self._request = Request(query, headers, lines, peer, b"", time.perf_counter())
+        self._request = Request(query, headers, lines, peer, b"", time.perf_counter(), method)
         self._chunks: list[bytes] = []
         self._size = 0  # of the body, so far
         self.length = int(headers.get(b"content-length", 0))  # as it is said to be; 0 where nothing is said
@@ -67,7 +68,7 @@ class Exchange:
         self.waits = asks and headers[b"expect"].lower() == b"100-continue" and self._request.has_body
         self.more_body = True
         self.keep_alive = keep_alive
-        self.head_only = head_only
+        self.head_only = method == b"HEAD"
         self.disconnected = self.response_complete = False
         self.handler: Handler | None = None  # whose turn it is: what was asked before is answered
         self.work: asyncio.Future[Any] | None = None  # what its handler waits for

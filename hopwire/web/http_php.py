@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import cache, lru_cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
@@ -47,12 +47,23 @@ from hopwire.web.http_php_request import (
     recipient,
     send_request,
 )
+from hopwire.web.request_log import RequestLog
 
 log = logging.getLogger(__name__)
 
 VIA = via.HEADER.encode()
 
 Answer = dict[str, int | str]
+
+
+class _Asked(NamedTuple):
+    """A request on its way to its reply."""
+
+    request: Request
+    reply: Reply
+    call: Call = UNREAD
+    origin: From = From()
+    caller: Caller | None = None  # who asks, as soon as that is known
 
 
 class HttpPhp:
@@ -63,8 +74,10 @@ class HttpPhp:
         limits: Sms,
         proxies: tuple[str, ...] = (),
         installation: str = "",
+        log: RequestLog | None = None,
     ) -> None:
         self._admission = admission
+        self._log = log
         self._installation = installation
         self._credentials = credentials
         self._limits = limits
@@ -79,17 +92,20 @@ class HttpPhp:
 
     def __call__(self, request: Request, reply: Reply) -> asyncio.Future[Any] | None:
         """Answer a request, as `exchange.Handler` says."""
-        call = UNREAD
+        asked = _Asked(request, reply)
         try:
             call = self._read(request)
             origin = From(client_address(request.peer, request.lines, self._proxies), call.in_url)
-            waiting = self._send_at_once(call, origin)
+            asked = _Asked(request, reply, call, origin)
+            caller = self._known_sender(call, origin)
+            if caller is None:
+                return asyncio.ensure_future(self._take_time(asked))
+            asked = _Asked(request, reply, call, origin, caller)
+            waiting = self._send_at_once(call, caller)
         except Exception as exc:
-            _refuse(request, call, reply, exc)
+            self._refuse(asked, exc)
             return None
-        if waiting is None:
-            return asyncio.ensure_future(self._take_time(request, call, origin, reply))
-        waiting.add_done_callback(partial(_sent, request, call, reply))
+        waiting.add_done_callback(partial(self._sent, asked))
         return waiting
 
     def _read(self, request: Request) -> Call:
@@ -106,17 +122,18 @@ class HttpPhp:
         hops = headers.get(VIA)
         return call._replace(via=hops.decode("latin-1")) if hops else call
 
-    async def _take_time(self, request: Request, call: Call, origin: From, reply: Reply) -> None:
+    async def _take_time(self, asked: "_Asked") -> None:
         try:
-            answer = await self._answer(call, origin)
+            caller = await self._caller(asked.call, asked.origin)
+            asked = asked._replace(caller=caller)
+            answer = await self._answer(asked.call, caller)
         except (Exception, asyncio.CancelledError) as exc:
-            _refuse(request, call, reply, exc)
+            self._refuse(asked, exc)
         else:
-            _tell(request, call, reply, answer)
+            self._tell(asked, answer)
 
-    async def _answer(self, call: Call, origin: From) -> Answer:
+    async def _answer(self, call: Call, caller: Caller) -> Answer:
         """Who asks is known first, whatever is asked."""
-        caller = await self._caller(call, origin)
         if call.command is None:
             raise UnknownCommand
         access.permit(caller, call.command)
@@ -133,14 +150,15 @@ class HttpPhp:
 
     # ---- commands
 
-    def _send_at_once(self, call: Call, origin: From) -> "asyncio.Future[Accepted | ApiError] | None":
-        """What becomes of a `send` by a key that is known; None: it is something else."""
+    def _known_sender(self, call: Call, origin: From) -> Caller | None:
+        """Who asks for a `send` by a key that is known; None: it is something else."""
         if call.command != "send" or not isinstance(call.credentials, Key):
             return None
-        caller = self._credentials.remembered(call.credentials.key, origin)
-        if caller is None:
-            return None
-        access.permit(caller, call.command)
+        return self._credentials.remembered(call.credentials.key, origin)
+
+    def _send_at_once(self, call: Call, caller: Caller) -> "asyncio.Future[Accepted | ApiError]":
+        """What becomes of it."""
+        access.permit(caller, "send")
         return self._admission.start(*self._asked(call, caller))
 
     def _asked(self, call: Call, caller: Caller) -> tuple[Account, SendRequest, int, int, str]:
@@ -175,6 +193,43 @@ class HttpPhp:
     async def _balance(self, call: Call, caller: Caller) -> Answer:
         return {"balance": money.text(await self._admission.spendable(caller.account))}
 
+    # ---- replies
+
+    def _sent(self, asked: "_Asked", waiting: "asyncio.Future[Accepted | ApiError]") -> None:
+        """Answer a `send` that is committed, or could not be."""
+        try:
+            accepted = waiting.result()
+        except (Exception, asyncio.CancelledError) as exc:
+            self._refuse(asked, exc)
+            return
+        if isinstance(accepted, ApiError):
+            self._refuse(asked, accepted)
+        else:
+            self._tell(asked, {"id": accepted.id, "sms_count": accepted.parts})
+
+    def _tell(self, asked: "_Asked", answer: Answer) -> None:
+        call = asked.call
+        asked.reply(200, _HEADERS, _reply(call.dialect, answer))
+        self._count(asked, call.command or "unknown", "ok", int(answer.get("id", 0)))
+
+    def _refuse(self, asked: "_Asked", exc: BaseException) -> None:
+        error, call = _as_error(exc), asked.call
+        if isinstance(error, OutcomeUnknown):
+            asked.reply(NO_REPLY, b"", b"")  # every sentence of ours says that nothing was done
+        else:
+            asked.reply(error.status, _HEADERS, _refusal(call.dialect, error))
+        self._count(asked, "none" if call is UNREAD else call.command or "unknown", error.code)
+
+    def _count(self, asked: "_Asked", command: str, outcome: str, message_id: int = 0) -> None:
+        """A request has been answered."""
+        took_s = time.perf_counter() - asked.request.began
+        _counter(command, outcome).inc()
+        metrics.REPLY_SECONDS.observe(took_s)
+        if self._log is not None and (caller := asked.caller) is not None:
+            key_id = caller.key.id if caller.key else 0
+            who = caller.account.id, key_id, asked.request.method
+            self._log.note((*who, command, outcome, asked.origin.address), took_s, message_id)
+
 
 def _standing(standing: Standing | None, account: Account) -> Answer:
     if standing is None:
@@ -199,37 +254,8 @@ def _zone(name: str) -> ZoneInfo:
 # ---- replies
 
 
-def _sent(request: Request, call: Call, reply: Reply, waiting: "asyncio.Future[Accepted | ApiError]") -> None:
-    """Answer a `send` that is committed, or could not be."""
-    try:
-        accepted = waiting.result()
-    except (Exception, asyncio.CancelledError) as exc:
-        _refuse(request, call, reply, exc)
-        return
-    if isinstance(accepted, ApiError):
-        _refuse(request, call, reply, accepted)
-    else:
-        _tell(request, call, reply, {"id": accepted.id, "sms_count": accepted.parts})
-
-
-def _tell(request: Request, call: Call, reply: Reply, answer: Answer) -> None:
-    _count(call.command or "unknown", "ok").inc()
-    reply(200, _HEADERS, _reply(call.dialect, answer))
-    metrics.REPLY_SECONDS.observe(time.perf_counter() - request.began)
-
-
-def _refuse(request: Request, call: Call, reply: Reply, exc: BaseException) -> None:
-    error = _as_error(exc)
-    _count("none" if call is UNREAD else call.command or "unknown", error.code).inc()
-    if isinstance(error, OutcomeUnknown):
-        reply(NO_REPLY, b"", b"")  # every sentence of ours says that nothing was done
-    else:
-        reply(error.status, _HEADERS, _refusal(call.dialect, error))
-    metrics.REPLY_SECONDS.observe(time.perf_counter() - request.began)
-
-
 @cache
-def _count(command: str, answer: str) -> Counter:
+def _counter(command: str, answer: str) -> Counter:
     """Commands and answers are few, and to look for the labels costs more than to count."""
     return metrics.REQUESTS.labels(command, answer)
 

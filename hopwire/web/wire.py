@@ -151,8 +151,8 @@ class HttpProtocol(HttpToolsProtocol):
             query,
             self.headers,
             self.client[0] if self.client else "",
+            parser.get_method(),
             keep_alive=parser.get_http_version() != "1.0" and parser.should_keep_alive(),
-            head_only=parser.get_method() == b"HEAD",
         )
         self._body_left = exchange.length
         self.cycle = exchange  # type: ignore[assignment]

@@ -61,6 +61,7 @@ CREATE TABLE requests (
     slowest_ms BIGINT NOT NULL
 );
 CREATE INDEX requests_account ON requests (account_id, id);
+CREATE INDEX requests_refused ON requests (account_id, id) WHERE outcome <> 'ok';
 CREATE INDEX requests_at ON requests (at);
 
 CREATE TABLE mailings (
@@ -133,6 +134,9 @@ CREATE TABLE connector_minutes (
     PRIMARY KEY (connector, minute)
 );
 CREATE INDEX connector_minutes_minute ON connector_minutes (minute);
+
+CREATE INDEX stop_list_newest ON stop_list (account_id, at, number);
+CREATE INDEX ledger_by_hand ON ledger (account_id, at, id) WHERE message_id IS NULL;
 
 INSERT INTO counters (name, value) SELECT 'tallied/messages', value FROM counters WHERE name = 'message_id';
 INSERT INTO counters (name, value) SELECT 'tallied/events', coalesce(max(id), 0) FROM events;

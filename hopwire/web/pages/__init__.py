@@ -4,21 +4,79 @@ A group of pages is a module with its `PAGES`. It reads what came (`Visit`, `for
 and renders a template. What is live is the same page, fetched again by htmx.
 """
 
-from hopwire.web.pages import home, keys, price_import, price_number, prices, route_number, senders, sign_in
-from hopwire.web.pages import routes as operator_routes
+from hopwire.web.pages import (
+    held,
+    home,
+    inbox,
+    keys,
+    mailings,
+    messages,
+    money,
+    operator_account,
+    operator_account_forms,
+    operator_accounts,
+    operator_audit,
+    operator_guest,
+    operator_money,
+    operator_routes,
+    operator_stops,
+    operator_system,
+    overview,
+    price_import,
+    price_number,
+    prices,
+    register,
+    requests,
+    reset,
+    route_number,
+    second_factor,
+    security,
+    send,
+    senders,
+    set_up,
+    settings,
+    sign_in,
+    stop_list,
+    texts,
+)
 from hopwire.web.pages.parts import Parts
 from hopwire.web.pages.site import Page, routes, trouble
 
-PAGES: list[Page] = [
-    *home.PAGES,
-    *keys.PAGES,
-    *senders.PAGES,
-    *prices.PAGES,
-    *price_import.PAGES,
-    *price_number.PAGES,
-    *operator_routes.PAGES,
-    *route_number.PAGES,
-    *sign_in.PAGES,
-]
+GROUPS = (
+    held,
+    home,
+    inbox,
+    keys,
+    mailings,
+    messages,
+    money,
+    operator_account,
+    operator_account_forms,
+    operator_accounts,
+    operator_audit,
+    operator_guest,
+    operator_money,
+    operator_routes,
+    operator_stops,
+    operator_system,
+    overview,
+    price_import,
+    price_number,
+    prices,
+    register,
+    requests,
+    reset,
+    route_number,
+    second_factor,
+    security,
+    send,
+    senders,
+    set_up,
+    settings,
+    sign_in,
+    stop_list,
+    texts,
+)
+PAGES: list[Page] = [page for group in GROUPS for page in group.PAGES]
 
 __all__ = ["PAGES", "Page", "Parts", "routes", "trouble"]

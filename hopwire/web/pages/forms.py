@@ -29,7 +29,8 @@ class Form:
 
     def wrong(self, name: str, sentence: str, **values: object) -> None:
         """Say what is not right with a field; "" is the form as a whole. The first thing counts."""
-        self.errors.setdefault(name, self._words(sentence, **values))
+        said = self._words(sentence, **values)
+        self.errors.setdefault(name, said[:1].upper() + said[1:])
 
     def text(self, name: str, most: int, *, required: bool = False) -> str:
         """A line or more of text without the blanks around it."""

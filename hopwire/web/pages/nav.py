@@ -30,6 +30,7 @@ OPERATOR = (
     Entry("/operator", _("Overview"), "pulse"),
     Entry("/operator/accounts", _("Accounts"), "people"),
     Entry("/operator/messages", _("All messages"), "sms"),
+    Entry("/operator/holds", _("Held messages"), "pause"),
     Entry("/operator/prices", _("Prices"), "money"),
     Entry("/operator/routes", _("Routes"), "route"),
     Entry("/operator/connectors", _("Connectors"), "plug"),

@@ -10,9 +10,11 @@ from hopwire.config import Config
 from hopwire.credentials import Credentials
 from hopwire.store import Store
 from hopwire.store.engine import Engine
+from hopwire.store.mails import Mails
 from hopwire.store.sessions import Sessions
 from hopwire.web.pages import assets
-from hopwire.web.pages.marks import visible
+from hopwire.web.pages.allowance import Allowance
+from hopwire.web.pages.marks import number, visible
 from hopwire.web.pages.words import translations
 
 
@@ -26,10 +28,20 @@ class Parts:
     credentials: Credentials
     secret: bytes  # the installation's
     paths: frozenset[str]  # of all pages
+    allowance: Allowance = field(default_factory=Allowance)
     sessions: Sessions = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sessions", Sessions(self.store.engine))
+
+    @property
+    def mails(self) -> Mails:
+        return Mails(self.store.engine)
+
+    @property
+    def sends_mail(self) -> bool:
+        """Whether links can be mailed."""
+        return bool(self.config.mail.host and self.config.cabinet.url)
 
     @property
     def engine(self) -> Engine:
@@ -54,4 +66,5 @@ def templates(language: str) -> jinja2.Environment:
     made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
     made.globals["asset"] = assets.address
     made.filters["visible"] = visible
+    made.filters["phone"] = number
     return made

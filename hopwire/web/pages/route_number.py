@@ -7,7 +7,8 @@ from hopwire.model import Account
 from hopwire.prices import CHANNELS, TYPES
 from hopwire.store.directory import NOBODY
 from hopwire.web.pages.forms import Form
-from hopwire.web.pages.routes import name_of
+from hopwire.web.pages.operator_routes import name_of
+from hopwire.web.pages.overview import STATES
 from hopwire.web.pages.site import Page
 from hopwire.web.pages.visit import Visit, Who, choices
 from hopwire.web.pages.words import marked as _
@@ -50,8 +51,16 @@ async def explain(visit: Visit) -> Response:
     first = next((one for one in found.places if one.usable), None)
     rows = list(zip(found.places, found.why, strict=True))
     country = name_of(read.country, visit.words)
-    answer = {"found": found, "payer": payer, "first": first, "rows": rows, "country": country}
-    return visit.render("routes_number.html", form=form, **answer)
+    return visit.render(
+        "routes_number.html",
+        form=form,
+        found=found,
+        payer=payer,
+        first=first,
+        rows=rows,
+        country=country,
+        states=STATES,
+    )
 
 
 async def _payer(visit: Visit, form: Form) -> Account:

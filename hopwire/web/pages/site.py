@@ -68,7 +68,8 @@ def _endpoint(parts: Parts, page: Page) -> Callable[[Request], Awaitable[Respons
         except Exception:  # a bug: the reader gets a page nevertheless
             log.exception("page %s", page.path)
             response = _trouble(visit, 500, marked("Something went wrong here. It was written down."))
-        await request.close()  # the files of its form
+        finally:
+            await request.close()  # files that came with a form
         return _dressed(response, secure=visit.is_secure)
 
     return endpoint

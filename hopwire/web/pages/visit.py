@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from hopwire import __version__, accounts
 from hopwire.credentials import From
+from hopwire.errors import TooManyRequests
 from hopwire.model import Account, Actor, Status
 from hopwire.store.directory import Directory
 from hopwire.store.sessions import LONGEST_MS, Session, SignedIn
@@ -23,6 +24,7 @@ from hopwire.web.pages.parts import Parts
 from hopwire.web.pages.words import LANGUAGES, Words, language_of, marked
 
 FORM_BYTES = 1_048_576  # of a form without a file
+TEXT_BYTES = 4_194_304  # of one field of a form with a file, which is in memory
 FIELDS = 500
 SAID = "said"  # the cookie with the sentence that the next page shows
 TONES = {
@@ -64,6 +66,13 @@ class NotThere(Problem):
         super().__init__(404, marked("There is no such page."))
 
 
+class TooMuch(Problem):
+    """Somebody asks too often."""
+
+    def __init__(self) -> None:
+        super().__init__(429, TooManyRequests.text)
+
+
 class Visit:
     """A request, in the eyes of a page."""
 
@@ -91,12 +100,21 @@ class Visit:
 
     @property
     def is_operator(self) -> bool:
-        return self.signed_in is not None and self.signed_in.account.operator
+        return self.signed_in is not None and self.signed_in.account.operator and not self.is_guest
 
     @property
     def is_guest(self) -> bool:
         """Whether an operator looks at it as this account."""
         return self.signed_in is not None and self.signed_in.session.operator_id is not None
+
+    @property
+    def has_second_factor(self) -> bool:
+        return self.signed_in is not None and self.signed_in.second_factor
+
+    def must_be_himself(self) -> None:
+        """What opens somebody's door no operator may change who looks at his cabinet; raises Problem."""
+        if self.is_guest:
+            raise Problem(403, "This can be changed by the account's owner alone.")
 
     @cached_property
     def address(self) -> str:
@@ -120,6 +138,10 @@ class Visit:
     def directory(self) -> Directory:
         """For changes in the name of who asks."""
         return Directory(self.parts.engine, self.actor)
+
+    def directory_as(self, name: str) -> Directory:
+        """For changes by somebody who is not signed in, as the audit calls him."""
+        return Directory(self.parts.engine, Actor(name, self.address))
 
     @property
     def is_secure(self) -> bool:
@@ -184,6 +206,11 @@ class Visit:
         query = self.request.url.query
         return f"{self.path}?{query}" if query else self.path
 
+    def cursor(self, name: str, otherwise: int = 2**62) -> int:
+        """A number in the query that a list goes on from; what is none is not heard."""
+        typed = self.query.get(name, "")
+        return int(typed) if is_id(typed) else otherwise
+
     def number(self, name: str) -> int:
         """A number in the path; raises NotThere for one that no row can have."""
         found: int = self.request.path_params[name]
@@ -205,7 +232,9 @@ class Visit:
         if int(length) > most:
             raise Problem(413, "The form is too large.")
         try:
-            return await self.request.form(max_files=1, max_fields=FIELDS, max_part_size=most)
+            return await self.request.form(
+                max_files=1, max_fields=FIELDS, max_part_size=min(most, TEXT_BYTES)
+            )
         except HTTPException:
             raise Problem(400, "The form cannot be read.") from None
 
@@ -251,11 +280,20 @@ class Visit:
     def cookie_name(self) -> str:
         return cookie_name(self.is_secure)
 
-    async def sign_in(self, account: Account, response: Response, operator_id: int | None = None) -> None:
-        """Begin a session, and end the one there was."""
+    async def sign_in(
+        self,
+        account: Account,
+        response: Response,
+        operator_id: int | None = None,
+        *,
+        proved: bool = True,
+    ) -> None:
+        """Begin a session, and end the one there was; `proved`: the password was typed just now."""
         await self.end_session()
         agent = self.request.headers.get("user-agent", "")
-        cookie = await self.parts.sessions.begin(account.id, self.address, agent, self.now, operator_id)
+        cookie = await self.parts.sessions.begin(
+            account.id, self.address, agent, self.now, operator_id, proved=proved
+        )
         self.set_cookie(response, self.cookie_name, cookie, LONGEST_MS // 1000)
 
     async def end_session(self) -> None:
@@ -275,6 +313,11 @@ class Visit:
 def cookie_name(secure: bool) -> str:
     """The prefix binds the cookie to this very host, which needs TLS."""
     return "__Host-hopwire" if secure else "hopwire"
+
+
+def is_id(typed: str) -> bool:
+    """Whether it is a number that a row may have."""
+    return typed.isascii() and typed.isdigit() and len(typed) <= 18
 
 
 def choices(names: Iterable[str], typed: str, otherwise: str) -> str:
