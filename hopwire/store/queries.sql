@@ -357,6 +357,10 @@ UPDATE counters SET value = value + 1 WHERE name = 'probe'
 -- name: unfinished
 SELECT count(*), min(due_at) FROM deliveries WHERE due_at IS NOT NULL AND due_at <= :now
 
+-- name: unfinished_by_connector
+SELECT connector, count(*), min(due_at) FROM deliveries WHERE due_at IS NOT NULL AND due_at <= :now
+ GROUP BY connector ORDER BY connector
+
 -- name: count_by_status
 SELECT status, count(*) FROM deliveries GROUP BY status ORDER BY status
 

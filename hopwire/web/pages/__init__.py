@@ -5,6 +5,8 @@ and renders a template. What is live is the same page, fetched again by htmx.
 """
 
 from hopwire.web.pages import (
+    connector_new,
+    connector_try,
     held,
     home,
     inbox,
@@ -16,6 +18,7 @@ from hopwire.web.pages import (
     operator_account_forms,
     operator_accounts,
     operator_audit,
+    operator_connectors,
     operator_guest,
     operator_money,
     operator_routes,
@@ -43,6 +46,8 @@ from hopwire.web.pages.parts import Parts
 from hopwire.web.pages.site import Page, routes, trouble
 
 GROUPS = (
+    connector_new,
+    connector_try,
     held,
     home,
     inbox,
@@ -54,6 +59,7 @@ GROUPS = (
     operator_account_forms,
     operator_accounts,
     operator_audit,
+    operator_connectors,
     operator_guest,
     operator_money,
     operator_routes,
