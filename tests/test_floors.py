@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "hopwire"
 FLOORS = [
-    {"errors", "model", "metrics", "prefixes", "hours", "files", "privacy"},
+    {"errors", "model", "metrics", "prefixes", "hours", "files", "privacy", "sentence"},
     {"vault", "prices", "rung"},
     {"config"},
     {"phone", "wap", "money", "tables", "smpp", "translit", "images", "addresses", "via"}
