@@ -11,10 +11,11 @@ import math
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from enum import IntEnum
 from hashlib import blake2b
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from hopwire import hours
 from hopwire.model import ConnectorState, Route, Way
+from hopwire.sentence import Sentence
 
 MOST_ERRORS = 0.5  # of the answers of the last minute
 SLOW_MS = 2000  # a mean time to answer that is called slow, where another connector is a lot faster
@@ -24,21 +25,7 @@ AWAY = {
     "paused": "is paused by the operator: only when no other is up",
     "refused": "refuses our account: only when no other is up",
 }
-
-
-class Reason(str):
-    """A sentence; for who says it in another language it is kept with its gaps, and what fills them."""
-
-    sentence: str
-    values: dict[str, object]
-
-    def __new__(cls, sentence: str, **values: object) -> Self:
-        made = super().__new__(cls, sentence % values if values else sentence)
-        made.sentence, made.values = sentence, values
-        return made
-
-
-NOTHING = Reason("")
+NOTHING = Sentence("")
 
 
 class Rank(IntEnum):
@@ -72,7 +59,7 @@ class Place(NamedTuple):
     health: Health
     cost: int | None  # of a part; None: not known
     turn: float  # by its weight, among equals: the smaller, the sooner
-    why: Reason = NOTHING  # what is wrong with it
+    why: Sentence = NOTHING  # what is wrong with it
     usable: bool = True
 
 
@@ -118,27 +105,27 @@ def choose(
     return [place for *_, place in sorted(keyed, key=lambda one: one[:-1])]
 
 
-def _left_out(way: Way, now: int, allowed: Container[str] | None) -> Reason:
+def _left_out(way: Way, now: int, allowed: Container[str] | None) -> Sentence:
     """Why a connector may not carry the message; empty: it may."""
     if allowed is not None and way.connector not in allowed:
-        return Reason("the sender's name is not approved there")
+        return Sentence("the sender's name is not approved there")
     if way.hours and not hours.parse(way.hours).contains(now):
-        return Reason("outside %(hours)s", hours=way.hours)
+        return Sentence("outside %(hours)s", hours=way.hours)
     return NOTHING
 
 
-def _judged(health: Health, fastest: int) -> tuple[Rank, Reason]:
+def _judged(health: Health, fastest: int) -> tuple[Rank, Sentence]:
     """How well it is, also beside the others, and in words what is wrong."""
     if health.rank is Rank.AWAY:
-        return Rank.AWAY, Reason(AWAY[health.state])
+        return Rank.AWAY, Sentence(AWAY[health.state])
     if health.state == "throttled":
-        return Rank.OVERLOADED, Reason("has asked us to slow down")
+        return Rank.OVERLOADED, Sentence("has asked us to slow down")
     if health.rank is Rank.OVERLOADED:
         rate = f"{health.error_rate:.0%}"
-        return Rank.OVERLOADED, Reason("%(rate)s of its answers of the last minute were errors", rate=rate)
+        return Rank.OVERLOADED, Sentence("%(rate)s of its answers of the last minute were errors", rate=rate)
     if health.latency_ms is not None and health.latency_ms >= max(SLOW_MS, SLOWER * fastest):
         told = "is slow: %(ms)s ms to an answer, and another one %(other)s ms"
-        return Rank.OVERLOADED, Reason(told, ms=health.latency_ms, other=fastest)
+        return Rank.OVERLOADED, Sentence(told, ms=health.latency_ms, other=fastest)
     return Rank.WELL, NOTHING
 
 
@@ -158,25 +145,25 @@ def _turn(number: str, way: Way) -> float:
 # ---- in words
 
 
-def reasons(places: Sequence[Place], *, least_cost: bool) -> list[Reason]:
+def reasons(places: Sequence[Place], *, least_cost: bool) -> list[Sentence]:
     """Why each stands where it does: what is wrong with it, or what tells it from the one before it."""
     usable = [place for place in places if place.usable]
     if len(usable) == 1:
-        return [place.why or Reason("the only one that may") for place in places]
+        return [place.why or Sentence("the only one that may") for place in places]
     pairs = zip(places, [*usable[1:2], *places], strict=False)  # the first is told from the next
     return [here.why or _reason(here, other, least_cost=least_cost) for here, other in pairs]
 
 
-def _reason(here: Place, other: Place, *, least_cost: bool) -> Reason:
+def _reason(here: Place, other: Place, *, least_cost: bool) -> Sentence:
     """What tells a connector that is well from another one."""
     if other.why:
-        return Reason("is well")
+        return Sentence("is well")
     if here.way.priority != other.way.priority:
-        return Reason("has priority %(priority)s", priority=here.way.priority)
+        return Sentence("has priority %(priority)s", priority=here.way.priority)
     if least_cost and here.cost != other.cost:
         cheaper = _dear(here.cost) < _dear(other.cost)
-        return Reason("costs us less" if cheaper else "its cost is higher, or not known")
+        return Sentence("costs us less" if cheaper else "its cost is higher, or not known")
     if not here.way.weight or not other.way.weight:
-        return Reason("has weight %(weight)s", weight=here.way.weight)
+        return Sentence("has weight %(weight)s", weight=here.way.weight)
     sooner = here.turn < other.turn
-    return Reason("the number is of its share" if sooner else "the number is of another's share")
+    return Sentence("the number is of its share" if sooner else "the number is of another's share")

@@ -8,11 +8,12 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from hopwire import choice, phone, routing
-from hopwire.choice import Place, Reason
+from hopwire.choice import Place
 from hopwire.config import Config, parse_routes, toml
 from hopwire.model import Account, Route
 from hopwire.prices import PROMOTIONAL, PriceLists
 from hopwire.routing import Carrier, Network, Tables
+from hopwire.sentence import Sentence
 from hopwire.store.connectors import FRESH_MS, Connectors
 from hopwire.store.engine import Engine
 from hopwire.store.prices import PriceBook
@@ -137,7 +138,7 @@ class Explanation(NamedTuple):
     source: str
     price: int | None  # of a part, what the account pays; None: it has no price
     places: list[Place]  # in the order in which the connectors are tried
-    why: list[Reason]  # of each
+    why: list[Sentence]  # of each
 
 
 class Asked(NamedTuple):

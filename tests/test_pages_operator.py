@@ -223,6 +223,16 @@ async def test_money_is_looked_at_before_it_moves(cabinet: Cabinet) -> None:
     assert wrong.status == 422
 
 
+async def test_the_statement_of_an_account_is_a_file(cabinet: Cabinet) -> None:
+    assert "by hand" in (await cabinet.get("/operator/accounts/1", "boss")).text
+    person = await cabinet.person("boss")
+    reply = await person.context.request.get(f"{cabinet.base}/operator/accounts/1/statement")
+    lines = (await reply.text()).splitlines()
+    assert lines[0] == "time,kind,message,note,amount,balance"
+    assert [line.split(",")[1] for line in lines[1:]] == ["opening", "topup", "closing"]
+    assert lines[-1].endswith(",100")
+
+
 # ---- traits and limits
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from cabinet import Cabinet, is_accessible, look_over, opened
 from gateway import Reply
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Page, expect
 from post import Box, boxed
 
 from hopwire.admission import now_ms
@@ -69,7 +69,7 @@ async def test_a_template_is_registered_paused_and_forgotten(cabinet: Cabinet) -
     page = await (await cabinet.person("boss")).open(TEMPLATES)
     for label, value in (("Id", "t1"), ("Sender", "Shop"), ("Language", "uk"), ("Text", RIGHT["text"])):
         await page.locator("section").get_by_label(label, exact=True).fill(value)
-    await page.get_by_role("button", name="Register").click()
+    await page.get_by_role("button", name="Register", exact=True).click()
     await expect(page.get_by_role("status")).to_have_text("The template is registered.")
     assert await book.all() == [Registered(**RIGHT)]  # type: ignore[arg-type]
     await page.get_by_role("button", name="Pause").click()
@@ -200,3 +200,30 @@ async def decided(cabinet: Cabinet, box: Box) -> None:
 async def test_without_mail_nobody_is_invited(cabinet: Cabinet) -> None:
     assert "Invite somebody" not in (await cabinet.get("/operator/approvals", "boss")).text
     assert (await do(cabinet, "/operator/approvals/invitations", email="a@example.com")).status == 404
+
+
+# ---- templates in a file
+
+
+async def test_templates_come_in_a_file_all_or_none(cabinet: Cabinet) -> None:
+    book = TemplateBook(cabinet.gateway.store.engine)
+    page = await (await cabinet.person("boss")).open(TEMPLATES)
+    head = "id,sender,language,kind,text\n"
+    for rows, told in (
+        ("t1,Shop,uk,transaction,Ваш код: {{code}}\nt2,Shop,uk,spam,x\n", "Line 3: the kind must be"),
+        ("t1,Shop\n", "Line 2: there are fewer columns"),
+    ):
+        await upload(page, head + rows)
+        await expect(page.locator("#file-error")).to_contain_text(told)
+        assert await book.all() == []
+    await upload(page, head + "t1,Shop,uk,transaction,Ваш код: {{code}}\n")
+    await expect(page.get_by_role("status")).to_have_text("1 template has changed.")
+    assert await book.all() == [Registered(**RIGHT)]  # type: ignore[arg-type]
+    reply = await page.request.get(f"{cabinet.base}{TEMPLATES}/file")
+    assert (await reply.text()).splitlines()[1] == "t1,Shop,uk,transaction,active,Ваш код: {{code}}"
+
+
+async def upload(page: Page, text: str) -> None:
+    file = {"name": "t.csv", "mimeType": "text/csv", "buffer": text.encode()}
+    await page.get_by_label("CSV file").set_input_files(file)  # type: ignore[arg-type]
+    await page.get_by_role("button", name="Register all").click()

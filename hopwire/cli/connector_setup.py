@@ -55,7 +55,7 @@ def add(
     from standard input. The secret in the address for callbacks is made, and shown now and never again.
     Secrets are sealed where there are keys, see `hopwire secret`.
     """
-    from hopwire.config import KINDS
+    from hopwire.config import KINDS, blocks
 
     if kind not in KINDS:
         raise CommandError(Ending.USAGE, f"--kind must be one of {', '.join(KINDS)}")
@@ -64,9 +64,9 @@ def add(
     values |= (made := _secrets(KINDS[kind], values))
     values = _sealed(KINDS[kind], values, path)
     channels = [channel] if channel else sorted(KINDS[kind].carries)
-    table = _table(f"connectors.{name}", {"kind": kind, **values})
+    table = blocks.block(name, kind, values)
     routes = [
-        _table("routes", {"prefix": prefix, "channel": one, "connector": name})
+        blocks.table("routes", {"prefix": prefix, "channel": one, "connector": name})
         for prefix in route or ()
         for one in channels
     ]
@@ -102,19 +102,11 @@ def _secrets(kind: "type[Connector]", known: dict[str, Any]) -> dict[str, str]:
 
 def _sealed(kind: "type[Connector]", values: dict[str, Any], path: Path) -> dict[str, Any]:
     """The settings with their secrets sealed, where the installation has keys to seal with."""
-    from hopwire.config import ConfigError, read_tree, secret_names, vault_of
-    from hopwire.vault import SETTING, SealError, is_sealed
+    from hopwire.config import ConfigError, blocks, read_tree, vault_of
+    from hopwire.vault import SealError
 
     try:
-        vault = vault_of(read_tree(path if path.exists() else None, os.environ))
-        if not vault.names():
-            return values
-        plain = [
-            name
-            for name in secret_names(kind)
-            if isinstance(values.get(name), str) and values[name] and not is_sealed(values[name])
-        ]
-        return values | {name: vault.seal(values[name], SETTING) for name in plain}
+        return blocks.sealed(kind, values, vault_of(read_tree(path if path.exists() else None, os.environ)))
     except (ConfigError, SealError) as error:
         raise CommandError(Ending.CONFIG, str(error)) from None
 
@@ -128,12 +120,6 @@ def _ask(name: str) -> str:
 
         return getpass(f"The provider's {name}: ")
     return sys.stdin.readline().rstrip("\r\n")
-
-
-def _table(head: str, values: dict[str, Any]) -> str:
-    from hopwire.config import toml
-
-    return "\n".join([f"[{head}]", *(f"{key} = {toml(value)}" for key, value in values.items())]) + "\n"
 
 
 def _append(path: Path, text: str) -> None:
@@ -207,28 +193,12 @@ async def _probe(
 
 
 def _handovers(connector: "SmppConnector", to: str, sender: str, text: str) -> "list[Handover]":
-    from hopwire import phone, sms
-    from hopwire.model import Handover, SmsText
+    from hopwire import phone
+    from hopwire.channels.smpp.probe import handovers
 
     number = phone.parse(to if to.startswith("+") else f"+{to}", "ZZ")
     if number is None:
         raise CommandError(Ending.USAGE, "--to must be a phone number in international form")
-    content = SmsText(text=text)
-    parts = len(sms.encode(content, 0, connector.writing))
-    say(f"Sending {parts} part{'s' if parts > 1 else ''}.")
-    return [
-        Handover(
-            message_id=0,
-            step=0,
-            part=part,
-            parts=parts,
-            recipient=number.digits,
-            sender=sender,
-            content=content,
-            lifetime_s=3600,
-            transactional=True,
-            repeated=False,
-            writing=connector.writing,
-        )
-        for part in range(parts)
-    ]
+    found = handovers(connector, number.digits, sender, text)
+    say(f"Sending {len(found)} part{'s' if len(found) > 1 else ''}.")
+    return found

@@ -30,7 +30,7 @@ def describe() -> Iterator[Setting]:
             tag = json.dumps(kind.__struct_config__.tag)
             yield Setting(section, "kind", tag, "", "What the connector speaks.")
         for field in fields(kind):
-            default = "" if field.required else toml(_default(field))
+            default = "" if field.required else toml(default_of(field))
             yield Setting(section, field.name, allowed(field), default, meta(field, "description", ""))
 
 
@@ -65,12 +65,13 @@ def _example(section: str, kind: type[Section]) -> str:
     lines = [_sample_head(section, kind)]
     for field in fields(kind):
         samples = meta(field, "examples", None)
-        sample = samples[0] if samples else _default(field)
+        sample = samples[0] if samples else default_of(field)
         lines += [f"# {meta(field, 'description', '')}", f"#{field.name} = {toml(sample)}"]
     return "\n" + "\n".join(lines) + "\n"
 
 
-def _default(field: FieldInfo) -> Any:
+def default_of(field: FieldInfo) -> Any:
+    """The value of a setting that is not given."""
     return field.default if field.default_factory is NODEFAULT else field.default_factory()
 
 
@@ -101,5 +102,5 @@ def settings_of(config: Config) -> Iterator[tuple[str, str]]:
 def _differing(name: str, section: Section) -> Iterator[tuple[str, str]]:
     for field in fields(section):
         value = getattr(section, field.name)
-        if field.required or value != _default(field):
+        if field.required or value != default_of(field):
             yield f"{name}.{field.name}", "***" if secret(field) else toml(to_builtins(value))

@@ -94,6 +94,11 @@ class Connectors(Audited):
         """Drop what was told before then, by workers that are gone; how many."""
         return await self.engine.write(lambda tx: tx.run("forget_states", before=before))
 
+    async def waiting(self, now: int) -> dict[str, tuple[int, int]]:
+        """Connector -> how many messages are due on it, and since when the oldest has been."""
+        rows = await self.engine.read(lambda tx: tx.all("unfinished_by_connector", now=now))
+        return {connector: (n, oldest) for connector, n, oldest in rows}
+
     # ---- minutes
 
     async def add_minutes(self, rows: Sequence[Minute]) -> None:

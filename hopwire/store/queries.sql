@@ -360,6 +360,10 @@ SELECT count(*), min(due_at) FROM deliveries WHERE due_at IS NOT NULL AND due_at
 -- name: due_on
 SELECT count(*) FROM (SELECT id FROM deliveries WHERE connector = :connector AND due_at <= :now LIMIT :n) AS due
 
+-- name: unfinished_by_connector
+SELECT connector, count(*), min(due_at) FROM deliveries WHERE due_at IS NOT NULL AND due_at <= :now
+ GROUP BY connector ORDER BY connector
+
 -- name: count_by_status
 SELECT status, count(*) FROM deliveries GROUP BY status ORDER BY status
 

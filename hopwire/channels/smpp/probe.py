@@ -5,10 +5,12 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
+from hopwire import sms
 from hopwire.channels.smpp import dialect
 from hopwire.channels.smpp.link import CONNECT_S, tls_context
 from hopwire.config import SmppConnector
-from hopwire.model import Handover
+from hopwire.model import Handover, SmsText
+from hopwire.sentence import Sentence
 from hopwire.smpp import receipt, status
 from hopwire.smpp.pdu import (
     BindResp,
@@ -33,7 +35,7 @@ class Step(NamedTuple):
     name: str  # "connect", "tls", "bind", "enquire_link", "submit", "receipt", "unbind"
     good: bool
     ms: int
-    detail: str
+    detail: str  # a Sentence, where it is ours
 
 
 async def probe(settings: SmppConnector, handovers: list[Handover], receipts_s: float) -> AsyncIterator[Step]:
@@ -59,6 +61,28 @@ async def probe(settings: SmppConnector, handovers: list[Handover], receipts_s: 
         writer.transport.abort()
 
 
+def handovers(settings: SmppConnector, recipient: str, sender: str, text: str) -> list[Handover]:
+    """A text to a number (E.164 digits), in the parts in which the account would be given it."""
+    content = SmsText(text=text)
+    parts = len(sms.encode(content, 0, settings.writing))
+    return [
+        Handover(
+            message_id=0,
+            step=0,
+            part=part,
+            parts=parts,
+            recipient=recipient,
+            sender=sender,
+            content=content,
+            lifetime_s=3600,
+            transactional=True,
+            repeated=False,
+            writing=settings.writing,
+        )
+        for part in range(parts)
+    ]
+
+
 async def _connect(s: SmppConnector) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     name = (s.tls_name or s.host) if s.tls else None
     return await asyncio.open_connection(s.host, s.port, ssl=tls_context(s), server_hostname=name)
@@ -67,7 +91,8 @@ async def _connect(s: SmppConnector) -> tuple[asyncio.StreamReader, asyncio.Stre
 def _describe_tls(writer: asyncio.StreamWriter) -> str:
     tls: Any = writer.get_extra_info("ssl_object")
     until = dict(tls.getpeercert() or {}).get("notAfter", "")
-    return f"{tls.version()}, certificate valid until {until}"
+    told = "%(version)s, certificate valid until %(until)s"
+    return Sentence(told, version=tls.version(), until=until)
 
 
 def _ms(began: float) -> int:
@@ -133,9 +158,9 @@ async def _ask(name: str, far: _Far, request: Pdu) -> Step:
     try:
         answer = await far.ask(request)
     except TimeoutError:
-        return Step(name, False, _ms(began), "no answer in time")
+        return Step(name, False, _ms(began), Sentence("no answer in time"))
     except (OSError, EOFError):
-        return Step(name, False, _ms(began), "the connection has ended")
+        return Step(name, False, _ms(began), Sentence("the connection has ended"))
     code = answer.status if isinstance(answer, Response) else status.ROK
     good = code == status.ROK and not isinstance(answer, GenericNack)
     return Step(name, good, _ms(began), _said(answer) if good else status.name(code))
@@ -145,11 +170,12 @@ def _said(answer: Pdu) -> str:
     match answer:
         case BindResp(system_id=system_id, sc_interface_version=version):
             spoken = f", SMPP {version >> 4}.{version & 15}" if version else ""
-            return f"the SMSC calls itself {system_id or 'nothing'}{spoken}"
+            told = "the SMSC calls itself %(name)s%(spoken)s"
+            return Sentence(told, name=system_id or "–", spoken=spoken)
         case SubmitSmResp(message_id=message_id):
-            return f"taken as {message_id or 'a message without an id'}"
+            return Sentence("taken as %(id)s", id=message_id or "–")
         case UnbindResp() | EnquireLinkResp():
-            return "answered"
+            return Sentence("it answers")
         case _:
             return type(answer).__name__
 
@@ -163,5 +189,6 @@ async def _await_receipts(far: _Far, wanted: int, receipts_s: float) -> Step:
     except (TimeoutError, OSError, EOFError):
         pass
     said = [found.code for pdu in far.receipts if (found := receipt.parse(pdu)) is not None]
-    detail = ", ".join(said) if said else f"none in {receipts_s:g} s; it may come to the gateway later"
+    none = Sentence("none in %(seconds)s s; it may come to the gateway later", seconds=f"{receipts_s:g}")
+    detail = ", ".join(said) if said else none
     return Step("receipt", len(said) >= wanted, _ms(began), detail)

@@ -5,6 +5,8 @@ and renders a template. What is live is the same page, fetched again by htmx.
 """
 
 from hopwire.web.pages import (
+    connector_new,
+    connector_try,
     console,
     held,
     home,
@@ -18,6 +20,7 @@ from hopwire.web.pages import (
     operator_accounts,
     operator_approvals,
     operator_audit,
+    operator_connectors,
     operator_guest,
     operator_money,
     operator_routes,
@@ -46,6 +49,8 @@ from hopwire.web.pages.parts import Parts
 from hopwire.web.pages.site import Page, routes, trouble
 
 GROUPS = (
+    connector_new,
+    connector_try,
     console,
     held,
     home,
@@ -59,6 +64,7 @@ GROUPS = (
     operator_accounts,
     operator_approvals,
     operator_audit,
+    operator_connectors,
     operator_guest,
     operator_money,
     operator_routes,

@@ -32,4 +32,6 @@ COMPLAINTS = (
     _("the text must be 1 to 1000 characters"),
     _("{{ and }} must stand around a variable's name, as in {{name}}"),
     _("the text must be more than variables"),
+    _("the state must be active or paused"),
+    _("this id, sender and language were there before"),
 )

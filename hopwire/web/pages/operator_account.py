@@ -9,18 +9,20 @@ from hopwire import accounts as rules
 from hopwire.credentials import hash_password, new_password
 from hopwire.model import Account, AccountStatus, Limits
 from hopwire.store.audit import Audit
+from hopwire.store.ledger import Ledger
 from hopwire.store.notices import Notices
 from hopwire.store.senders import APPROVED, STATES, SenderName, Senders
 from hopwire.web.pages import guard
 from hopwire.web.pages.forms import Form
 from hopwire.web.pages.letters import NOTICES
+from hopwire.web.pages.money import KINDS
 from hopwire.web.pages.site import Page
 from hopwire.web.pages.visit import NotThere, Visit, Who
 from hopwire.web.pages.words import Words
 from hopwire.web.pages.words import marked as _
 
 PATH = "/operator/accounts/{account:int}"
-BELOW = 10  # so many sub-accounts and notices are shown here
+BELOW = 10  # so many sub-accounts, movements and notices are shown here
 SAID_OF_STATUS = {
     AccountStatus.ACTIVE: _("The account works again."),
     AccountStatus.PAUSED: _("The account is paused: it may look, and not send."),
@@ -80,6 +82,8 @@ async def _shown(visit: Visit, account: Account, form: Form, status: int = 200) 
         more=len(below) > BELOW,
         notices=await Notices(visit.parts.engine).latest(BELOW, account.id),
         kinds={kind: said for kind, (said, _letter) in NOTICES.items()},
+        moved=await Ledger(visit.parts.engine).by_hand(account.id, BELOW),
+        movements=KINDS,
         itself=account.id == visit.account.id,
     )
 
