@@ -424,9 +424,6 @@ VALUES (:email, :customer, :password_hash, :language, :at)
 ON CONFLICT (email) DO UPDATE SET customer = excluded.customer, password_hash = excluded.password_hash,
     language = excluded.language, at = excluded.at WHERE registrations.confirmed_at IS NULL
 
--- name: forget_registrations
-DELETE FROM registrations WHERE confirmed_at IS NULL AND at <= :before
-
 -- name: registration
 SELECT email, customer, password_hash, language, at, confirmed_at FROM registrations WHERE email = :email
 
