@@ -13,9 +13,11 @@ from hopwire.store.audit import Audit, Entry
 from hopwire.store.ledger import Ledger
 from hopwire.store.senders import REQUESTED, SenderName, Senders
 from hopwire.store.sessions import Sessions
+from hopwire.web.pages import PAGES
 from hopwire.web.pages.complaints import COMPLAINTS
 from hopwire.web.pages.forms import Form
 from hopwire.web.pages.operator_account_forms import ASKED, read_limits, read_traits
+from hopwire.web.pages.visit import Who
 from hopwire.web.pages.words import Words
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -431,6 +433,17 @@ async def test_a_guest_is_no_operator_and_a_customer_cannot_leave(cabinet: Cabin
     assert (await cabinet.gateway.get("/operator/accounts", cookie, "Accept: text/html")).status == 404
     assert (await cabinet.post("/leave", {}, "rival")).status == 404
     assert (await cabinet.post("/leave", {}, "boss")).status == 404
+
+
+async def test_a_guest_does_nothing_that_asks_for_the_password(cabinet: Cabinet) -> None:
+    boss = await account(cabinet, "boss")
+    cookie = f"Cookie: hopwire={await cabinet.session('shop', boss.id)}"
+    for path in [
+        page.path for page in PAGES if page.proof and page.who is Who.CUSTOMER and "{" not in page.path
+    ]:
+        reply = await cabinet.gateway.post(path, b"", cookie, "Sec-Fetch-Site: same-origin")
+        assert reply.status in (403, 405), path
+        assert (await cabinet.gateway.get(path, cookie, "Accept: text/html")).status in (403, 404, 405), path
 
 
 async def test_a_visit_ends_with_the_operator_s_own_rights(cabinet: Cabinet) -> None:
