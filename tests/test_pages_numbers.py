@@ -104,6 +104,16 @@ async def test_home_is_fetched_again_where_it_is_live(cabinet: Cabinet) -> None:
     await expect(page.get_by_label("Today").locator(".figure")).to_have_text("3")
 
 
+async def test_what_is_live_stays_while_somebody_is_in_it(cabinet: Cabinet) -> None:
+    """Else the keyboard would be thrown out of it."""
+    page = await (await cabinet.person("boss")).open("/operator")
+    ask = """() => document.querySelector('#live').dispatchEvent(
+        new CustomEvent('htmx:beforeRequest', {bubbles: true, cancelable: true}))"""
+    assert await page.evaluate(ask)
+    await page.locator("#live [tabindex='0']").first.focus()
+    assert not await page.evaluate(ask)
+
+
 async def test_who_has_sent_nothing_is_shown_how(cabinet: Cabinet) -> None:
     reply = await cabinet.get("/", "shop", Accept="text/html")
     key = (await cabinet.gateway.directory.keys_of(1))[-1]
@@ -210,7 +220,7 @@ async def test_the_overview_shows_rates_states_and_failures(cabinet: Cabinet) ->
     await tell(cabinet, viber="up", smsc="down")
     minute = now_ms() - now_ms() % MINUTE_MS - MINUTE_MS
     await Connectors(cabinet.gateway.store.engine).add_minutes(
-        [Minute("viber", minute, 90, 90, 0, 0, 0, 0, 5, False)]
+        [Minute("viber", minute, 90, 90, 0, 0, 0, 0, 5, True)]
     )
     person = await cabinet.person("boss")
     page = await person.open("/operator")
@@ -220,6 +230,7 @@ async def test_the_overview_shows_rates_states_and_failures(cabinet: Cabinet) ->
     await expect(main).to_contain_text("Connectors did not do 3 parts today.")
     await expect(main).to_contain_text("viber 9")
     await expect(page.locator("tr", has_text="smsc").first).to_contain_text("down")
+    await expect(page.locator("tr", has_text="viber").first).to_contain_text("1 min")
     await expect(page.locator("figure[data-plot] canvas")).to_have_count(1)
     await is_accessible(page)
 

@@ -8,6 +8,7 @@ from hopwire.prices import CHANNELS, TYPES
 from hopwire.store.directory import NOBODY
 from hopwire.web.pages.forms import Form
 from hopwire.web.pages.operator_routes import name_of
+from hopwire.web.pages.overview import STATES
 from hopwire.web.pages.site import Page
 from hopwire.web.pages.visit import Visit, Who, choices
 from hopwire.web.pages.words import marked as _
@@ -51,7 +52,14 @@ async def explain(visit: Visit) -> Response:
     rows = list(zip(found.places, found.why, strict=True))
     country = name_of(read.country, visit.words)
     return visit.render(
-        "routes_number.html", form=form, found=found, payer=payer, first=first, rows=rows, country=country
+        "routes_number.html",
+        form=form,
+        found=found,
+        payer=payer,
+        first=first,
+        rows=rows,
+        country=country,
+        states=STATES,
     )
 
 
