@@ -476,11 +476,18 @@ SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_
        a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
        a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed
   FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id
- WHERE a.id < :before AND :status IN (-1, a.status) AND :parent_id IN (0, coalesce(a.parent_id, 0))
+ WHERE a.id < :before AND :status IN (-1, a.status)
    AND (:words = '%' OR a.id = :id OR lower(a.login) LIKE :words ESCAPE '!' OR a.email LIKE :words ESCAPE '!'
         OR lower(a.customer) LIKE :words ESCAPE '!' OR a.customer LIKE :typed ESCAPE '!'
         OR a.customer LIKE :title ESCAPE '!' OR a.customer LIKE :capital ESCAPE '!')
  ORDER BY a.id DESC LIMIT :n
+
+-- name: sub_accounts
+SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
+       a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
+       a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed
+  FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id
+ WHERE a.parent_id = :parent_id AND a.id < :before ORDER BY a.id DESC LIMIT :n
 
 -- name: logins
 SELECT id, login FROM accounts WHERE id {in ids}

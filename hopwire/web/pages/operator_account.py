@@ -66,7 +66,7 @@ async def _shown(visit: Visit, account: Account, form: Form, status: int = 200) 
     """The page; the form is for another sender name."""
     directory = visit.directory
     kept = await directory.account_by_login(account.login)
-    below = await directory.find_accounts(parent_id=account.id, n=BELOW + 1)
+    below = await directory.sub_accounts(account.id, BELOW + 1)
     return visit.render(
         "operator_account.html",
         status=status,
