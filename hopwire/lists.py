@@ -8,8 +8,9 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
+from types import MappingProxyType
 
 from hopwire.model import Noun
 
@@ -25,6 +26,7 @@ FAULTS = {  # of lists that cannot be read
     "empty": "There is no row in the list",
     "no_numbers": "No column looks like phone numbers; call it phone in the first row",
     "same_names": "Two columns have the same name",
+    "no_column": "A gap in the text is the name of no column, and has nothing to take its place",
     "spreadsheet": "This is a spreadsheet; save it as CSV",
     "not_text": "This is no text in UTF-8, UTF-16 or windows-1251",
     "long_line": "A line is longer than 100,000 characters",
@@ -57,13 +59,15 @@ def pasted(text: str) -> Iterator[Row]:
     return _limited(Row(line=line, number=number[:64]) for line, number in numbers if number)
 
 
-def table(chunks: Iterable[bytes], wanted: Collection[str] = ()) -> Iterator[Row]:
-    """A CSV as spreadsheets write it; `wanted`: the values that are kept. Raises BadListError.
+def table(chunks: Iterable[bytes], wanted: Mapping[str, bool] = MappingProxyType({})) -> Iterator[Row]:
+    """A CSV as spreadsheets write it. Raises BadListError.
+
+    `wanted`: the columns whose values are kept, and whether there must be such a column.
 
     Separated by commas, semicolons or tabs, in UTF-8, UTF-16 or windows-1251. The first row names the columns
     if nothing in it looks like a number; else they are called 1, 2, 3.
     """
-    return _limited(_rows(_lines(_decoded(chunks)), frozenset(wanted)))
+    return _limited(_rows(_lines(_decoded(chunks)), wanted))
 
 
 def _limited(rows: Iterable[Row]) -> Iterator[Row]:
@@ -79,11 +83,13 @@ def _limited(rows: Iterable[Row]) -> Iterator[Row]:
 Record = tuple[int, list[str] | None]  # the line where it begins; None: it cannot be read
 
 
-def _rows(lines: Iterator[str], wanted: frozenset[str]) -> Iterator[Row]:
+def _rows(lines: Iterator[str], wanted: Mapping[str, bool]) -> Iterator[Row]:
     records = _records(lines)
     begin = list(islice(records, SAMPLE))
     names, begin = _names(begin)
     to = _column(names, [cells for _, cells in begin if cells])
+    if any(must and name not in names for name, must in wanted.items()):
+        raise BadListError("no_column")
     places = {name: at for at, name in enumerate(names) if name in wanted}
     for line, cells in chain(begin, records):
         if cells is None:

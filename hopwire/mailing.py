@@ -112,7 +112,6 @@ def told(error: str) -> tuple[str, str]:
 # ---- gaps
 
 _GAP = re.compile(r"\{\{\s*([^{}|]{1,64}?)\s*(?:\|([^{}]*))?\}\}")
-_WRITTEN = ("message", "viber_message", "viber_image", "viber_url", "viber_button")
 
 
 class NoValueError(Exception):
@@ -123,10 +122,24 @@ class NoValueError(Exception):
         self.name = name
 
 
+def written(draft: Draft) -> list[str]:
+    """The fields of a draft that are part of its message and may have gaps."""
+    words, tap = draft.viber_type != "image", draft.viber_type != "text"
+    own = words and bool(draft.viber_message)
+    used = {
+        "message": draft.sms or not draft.viber or (words and not own),
+        "viber_message": draft.viber and own,
+        "viber_image": draft.viber and tap,
+        "viber_url": draft.viber and tap,
+        "viber_button": draft.viber and draft.viber_type == "button",
+    }
+    return [field for field, is_used in used.items() if is_used]
+
+
 def gaps(draft: Draft) -> dict[str, bool]:
     """The names of the gaps, in small letters, and whether a row must have the value: one has no default."""
     found: dict[str, bool] = {}
-    for field in _WRITTEN:
+    for field in written(draft):
         for name, default in ((one[1], one[2]) for one in _GAP.finditer(getattr(draft, field))):
             found[name.casefold()] = found.get(name.casefold(), False) or default is None
     return found
@@ -134,10 +147,10 @@ def gaps(draft: Draft) -> dict[str, bool]:
 
 def fill(draft: Draft, values: Mapping[str, str]) -> Draft:
     """The draft without gaps; raises NoValueError."""
-    written = {field: text for field in _WRITTEN if "{{" in (text := getattr(draft, field))}
-    if not written:
+    open_ = {field: text for field in written(draft) if "{{" in (text := getattr(draft, field))}
+    if not open_:
         return draft
-    return replace(draft, **{field: _filled(text, values) for field, text in written.items()})
+    return replace(draft, **{field: _filled(text, values) for field, text in open_.items()})
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str:

@@ -11,7 +11,9 @@ A, B = "380501112233", "380671112233"
 
 
 def rows(data: bytes, *wanted: str, piece: int = 1_000_000) -> list[Row]:
-    return list(table((data[at : at + piece] for at in range(0, len(data), piece)), wanted))
+    return list(
+        table((data[at : at + piece] for at in range(0, len(data), piece)), dict.fromkeys(wanted, False))
+    )
 
 
 def numbers(data: bytes) -> list[str]:
@@ -78,6 +80,13 @@ def test_values_are_kept_where_a_gap_wants_them() -> None:
     data = f"phone,First Name,note\n{A},Anna,private\n".encode()
     assert rows(data, "first name")[0].values == {"first name": "Anna"}
     assert rows(f"{A},Anna,12\n".encode(), "2", "3")[0].values == {"2": "Anna", "3": "12"}
+
+
+def test_a_column_that_must_be_there_and_is_not_is_told_at_once() -> None:
+    data = f"phone,name\n{A},Anna\n".encode()
+    assert len(list(table([data], {"name": True, "city": False}))) == 1
+    with pytest.raises(BadListError, match="no column"):
+        list(table([data], {"city": True}))
 
 
 def test_quoted_cells_hold_separators_quotes_and_line_ends() -> None:

@@ -12,6 +12,7 @@ from hopwire.model import FlashSms, SendRequest, SmsContent, SmsText, ViberButto
 from hopwire.phone import Number
 
 TO = "380501112233"
+WRITTEN = ("message", "viber_message", "viber_image", "viber_url", "viber_button")
 
 
 def fits(content: SmsContent, number: Number) -> None:
@@ -41,13 +42,34 @@ def test_gaps_are_filled(text: str, filled: str) -> None:
 
 def test_every_written_field_may_have_gaps() -> None:
     draft = Draft(
-        message="{{a}}", viber_message="{{b|x}}", viber_image="{{c}}", viber_url="{{d}}", viber_button="{{B}}"
+        viber=True,
+        viber_type="button",
+        message="{{a}}",
+        viber_message="{{b|x}}",
+        viber_image="{{c}}",
+        viber_url="{{d}}",
+        viber_button="{{B}}",
     )
     assert gaps(draft) == {"a": True, "b": True, "c": True, "d": True}
     assert gaps(Draft(message="{{B|x}} {{b|y}} {b}")) == {"b": False}
     filled = fill(draft, dict(zip("abcd", "1234", strict=True)))
     assert (filled.message, filled.viber_message, filled.viber_image) == ("1", "2", "3")
     assert (filled.viber_url, filled.viber_button) == ("4", "2")
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        pytest.param({"viber": False}, {"a"}, id="SMS"),
+        pytest.param({"sms": False}, {"b"}, id="Viber text"),
+        pytest.param({"sms": False, "viber_message": ""}, {"a"}, id="Viber text, as the SMS"),
+        pytest.param({"sms": False, "viber_type": "image"}, {"c", "d"}, id="Viber image"),
+        pytest.param({"viber_type": "image"}, {"a", "c", "d"}, id="Viber image, and SMS"),
+    ],
+)
+def test_what_the_message_does_not_use_has_no_gaps(changes: dict[str, Any], found: set[str]) -> None:
+    written = {name: f"{{{{{gap}}}}}" for name, gap in zip(WRITTEN, "abcde", strict=True)}
+    assert gaps(Draft(**{"viber": True, **written, **changes})).keys() == found
 
 
 def test_a_value_that_is_missing_is_named() -> None:

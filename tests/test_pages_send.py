@@ -111,6 +111,7 @@ async def test_a_message_is_scheduled_by_the_accounts_clock(cabinet: Cabinet) ->
         pytest.param({"to": ""}, "Type a number, paste a list, or choose a file.", id="nobody"),
         pytest.param({"message": ""}, "Please enter SMS text", id="text"),
         pytest.param({"message": "{{name}}"}, "One message has no list", id="gap"),
+        pytest.param({"to": f"{TO}, 0671112233", "message": "{{a}}"}, "no columns", id="gap of a list"),
         pytest.param({"sender": "Крамниця"}, "Sender phone should contains only", id="sender"),
         pytest.param({"way": "both", "viber_from": "", "sender": ""}, "Sender phone should", id="no names"),
         pytest.param({"at": "tomorrow"}, "Parameter ask_date", id="time"),

@@ -8,7 +8,7 @@ from hopwire import phone
 from hopwire.admission import Quote
 from hopwire.contents import Draft, compose
 from hopwire.errors import ApiError
-from hopwire.mailing import fill, gaps
+from hopwire.mailing import fill, gaps, written
 from hopwire.model import Account, SmsText
 from hopwire.phone import Number
 from hopwire.sms import Explained
@@ -91,6 +91,11 @@ def field_of(error: ApiError) -> str:
     if parameter == "from":
         return "sender"
     return parameter if parameter in (*TYPED, "to", "viber_lifetime") else ""
+
+
+def gap_field(draft: Draft) -> str:
+    """The first field with a gap."""
+    return next((field for field in written(draft) if "{{" in getattr(draft, field)), "message")
 
 
 async def names(visit: Visit) -> dict[str, list[str]]:

@@ -108,6 +108,9 @@ async def check(visit: Visit) -> Response:
     at = moment_of(visit, form)
     if not form.errors and not file and len(numbers) == 1:
         return await _confirm(visit, form, draft, at)
+    if not file and any(gaps(draft).values()):
+        sentence = _("Numbers that are typed have no columns from which gaps could be filled in.")
+        form.wrong(drafts.gap_field(draft), sentence)
     if not form.errors:
         await _check_draft(visit, form, draft)
     if form.errors:
@@ -148,7 +151,8 @@ def _request(visit: Visit, form: Form, draft: Draft, at: int | None) -> SendRequ
         return compose(fill(draft, {}), number, fits, at)
     except NoValueError as missing:
         gap = f"{{{{{missing.name}}}}}"
-        form.wrong("message", "One message has no list from which %(gap)s could be filled in.", gap=gap)
+        sentence = _("One message has no list from which %(gap)s could be filled in.")
+        form.wrong(drafts.gap_field(draft), sentence, gap=gap)
     except ApiError as error:
         form.wrong(drafts.field_of(error), error.text)
     return None
