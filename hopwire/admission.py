@@ -141,7 +141,7 @@ class Admission:
         `row`, which is the mailing's id and the row's number, comes one message at most.
         Raises the ApiError of the first check that fails; then nothing is kept.
         """
-        if client_key and (known := await self._known(account, request, client_key, now)):
+        if client_key and (known := await self.known(account, request, client_key, now)):
             return known
         self._check(account, request)
         await self._check_picture(request)
@@ -206,7 +206,7 @@ class Admission:
         parts = routing.sms_parts(request, steps, tables, now)
         return Order(account, request, plan_delivery(steps, due_at), now, key_id, client_key, parts, row)
 
-    async def _known(self, account: Account, request: SendRequest, key: str, now: int) -> Accepted | None:
+    async def known(self, account: Account, request: SendRequest, key: str, now: int) -> Accepted | None:
         """What was answered to the client's key; raises `ClientIdReused`."""
         known = await self._store.answered(account.id, key, limits.fingerprint(request), now)
         return None if known is None else _accepted(known)
@@ -267,6 +267,12 @@ class Admission:
     def prices(self, account: Account, digits: str, country: str, now: int) -> dict[tuple[str, str], int]:
         """Channel and type -> what a part to this number costs, in millionths, where there is a route."""
         return routing.prices(self._tables_at(now), account, digits, country)
+
+    async def is_crowded(self, account: Account, request: SendRequest, most: int, now: int) -> bool:
+        """Whether so many messages are due where this one would go first."""
+        (found,) = await self.quotes(account, [request], now)
+        steps = () if isinstance(found, ApiError) else found.steps
+        return bool(steps) and await self._store.due_on(steps[0].connector, most, now) >= most
 
     async def standing(self, account: Account, message_id: int) -> Standing | None:
         """How a message of the account stands; None for another's."""

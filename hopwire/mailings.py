@@ -1,7 +1,7 @@
 """Checks and sends mailings, beside the requests of programs.
 
-Rule 1: nobody waits for a mailing: it is worked at in short turns, some rows at a time, and the one that has
-waited longest is next.
+Rule 1: nobody waits for a mailing: it is worked at in short turns, some rows at a time, the one that has
+waited longest is next, and it sends no more than what connectors take meanwhile.
 Rule 2: what is wrong with one row is kept with the row; what would be wrong with all pauses the mailing.
 Rule 3: whatever dies, a row becomes one message: see store/mailed.py. What was not kept is done again.
 """
@@ -27,10 +27,12 @@ from hopwire.store.mailings import PAGE, Checked, KeptRow, Mailings
 log = logging.getLogger(__name__)
 
 IDLE_S = 1.0  # how soon a new mailing is seen
-LEASE_MS = 30_000
+LEASE_MS = 15_000
 TURN_MS = 1000  # how long one mailing is worked at, while others wait
 AT_A_TIME = 50  # rows on their way to the store, or looked at in one turn of the loop
 TRIES, BUSY_S = 20, 0.25  # of rows that are kept, while another process writes
+MOST_DUE = 1000  # messages on a connector; what programs send would wait behind more
+CROWDED_MS = 250  # how long a mailing waits then
 PAUSE_MS = 1000  # of a mailing that has sent as many as it may in a second or a minute
 
 SLOWER = (errors.TooManyRequests, errors.Unavailable)
@@ -54,6 +56,10 @@ OF_A_PICTURE = (
 Work = Callable[[Mailing, Draft, Account, Sequence[KeptRow]], Awaitable[bool]]
 """Works at a page of rows; False: the mailing is not to be worked at any more. Raises the ApiError that is
 all rows' trouble."""
+
+
+class _CrowdedError(Exception):
+    """Connectors have enough to do."""
 
 
 class MailingRunner:
@@ -98,6 +104,8 @@ class MailingRunner:
             await self._work(mailing)
         except errors.Withdrawn:
             pass  # its owner has stopped it, or another process has it
+        except _CrowdedError:
+            pause_ms = CROWDED_MS
         except SLOWER:
             pause_ms = PAUSE_MS
         except ApiError as exc:
@@ -173,6 +181,7 @@ class MailingRunner:
     # ---- sending
 
     async def _send(self, mailing: Mailing, draft: Draft, account: Account, rows: Sequence[KeptRow]) -> bool:
+        await self._make_room(draft, account, rows[0])
         refused: dict[str, list[int]] = defaultdict(list)
         try:
             for some in _cut(rows):
@@ -188,6 +197,14 @@ class MailingRunner:
             if refused:
                 await self._mailings.keep_refused(account.id, mailing.id, self._worker, refused)
         return True
+
+    async def _make_room(self, draft: Draft, account: Account, row: KeptRow) -> None:
+        """Raises _CrowdedError while enough is due where this row, and so those behind it, would go."""
+        request, now = self._request(draft, account, row), self._now_ms()
+        if isinstance(request, str):
+            return
+        if await self._admission.is_crowded(account, request, MOST_DUE, now):
+            raise _CrowdedError
 
     async def _send_one(
         self, mailing: Mailing, draft: Draft, account: Account, row: KeptRow

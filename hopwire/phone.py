@@ -62,13 +62,6 @@ def kind(number: Number) -> str:
     return _TYPES.get(phonenumbers.number_type(phonenumbers.parse("+" + number.digits)), "other")
 
 
-@lru_cache(maxsize=512)
-def example(country: str) -> Number | None:
-    """A mobile number as the country has them; None for what is no country."""
-    found = phonenumbers.example_number_for_type(country, PhoneNumberType.MOBILE)
-    return _described(found) if found else None
-
-
 @lru_cache(maxsize=4096)
 def written(digits: str) -> str:
     """A number as people write it: +380 50 123 4567; what is no number stays as it is."""
@@ -78,6 +71,13 @@ def written(digits: str) -> str:
         return digits
     whole = phonenumbers.format_number(number, PhoneNumberFormat.E164) == "+" + digits
     return phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL) if whole else digits
+
+
+@lru_cache(maxsize=512)
+def example(country: str) -> Number | None:
+    """A mobile number as the country has them; None for what is no country."""
+    found = phonenumbers.example_number_for_type(country, PhoneNumberType.MOBILE)
+    return _described(found) if found else None
 
 
 def costly(digits: str, country: str) -> bool:

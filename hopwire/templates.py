@@ -15,11 +15,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from hopwire.model import Noun, Template
+from hopwire.tables import Mistake, rows
 
 MOST_TEXT = 1000  # characters of a Viber text
 MOST_VALUE = 125  # characters for a variable (Viber Service Messages API 11.3)
 ANY_SENDER = "*"
 KINDS = ("transaction", "promotion")
+COLUMNS = ("id", "sender", "language", "kind", "state", "text")  # of a file
+STATES = {"active": True, "paused": False}
 
 _VARIABLE = re.compile(r"\{\{\s*(\w{1,64})\s*\}\}", re.ASCII)
 _LINK = re.compile(r"://|www\.", re.IGNORECASE)  # Viber allows none in a value
@@ -63,6 +66,33 @@ def _check_text(text: str) -> None:
         raise ValueError("{{ and }} must stand around a variable's name, as in {{name}}")
     if not any(map(str.isalnum, fixed)):
         raise ValueError("the text must be more than variables")
+
+
+# ---- files
+
+
+def read(text: str) -> list[Registered]:
+    """The templates of a CSV; the state may be left out. Raises Mistake for the first row that is wrong."""
+    found: dict[tuple[str, str, str], Registered] = {}
+    for line, row in rows(text, COLUMNS, ("state",)):
+        try:
+            one = _of_row(row)
+            if one.key in found:
+                raise ValueError("this id, sender and language were there before")
+        except ValueError as error:
+            raise Mistake(str(error), line) from None
+        found[one.key] = one
+    return list(found.values())
+
+
+def _of_row(row: dict[str, str]) -> Registered:
+    state = row["state"] or "active"
+    if state not in STATES:
+        raise ValueError("the state must be active or paused")
+    values = {name: row[name] for name in COLUMNS if name != "state"}
+    template = Registered(**values, active=STATES[state])
+    check(template)
+    return template
 
 
 # ---- matching

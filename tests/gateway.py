@@ -10,7 +10,7 @@ import ssl
 import time
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -19,7 +19,7 @@ import planted
 
 from hopwire import credentials
 from hopwire.admission import now_ms
-from hopwire.app import Assignment, serving
+from hopwire.app import Assignment, serving, working
 from hopwire.config import Config, parse
 from hopwire.delivery import Answered
 from hopwire.errors import OutcomeUnknown, Unavailable
@@ -284,8 +284,11 @@ def settings(folder: Path) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def running(folder: Path, **sections: Any) -> AsyncIterator[Gateway]:
-    """A gateway with an account, its key, 100 in money, and prices of 0.4 on Viber and 0.8 an SMS part."""
+async def running(folder: Path, *, worker: bool = False, **sections: Any) -> AsyncIterator[Gateway]:
+    """A gateway with an account, its key, 100 in money, and prices of 0.4 on Viber and 0.8 an SMS part.
+
+    `worker`: with a real one, too, whose far ends the sections name.
+    """
     config = parse(settings(folder) | sections)
     store = await open_store(config.store.url)
     names = ["http", *(["https"] if config.http.tls_certificate else [])]
@@ -296,7 +299,10 @@ async def running(folder: Path, **sections: Any) -> AsyncIterator[Gateway]:
     inherited = {name: one.detach() for name, one in sockets.items()}
     assignment = Assignment(role="web", title="web 1", sockets=inherited, config=config)
     try:
-        async with serving(assignment, store):
+        async with AsyncExitStack() as stack:
+            if worker:
+                await stack.enter_async_context(working(assignment, store))
+            await stack.enter_async_context(serving(assignment, store))
             yield gateway
     finally:
         await store.close()

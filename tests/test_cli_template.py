@@ -15,6 +15,7 @@ from hopwire.cli.console import CommandError, Ending
 from hopwire.model import Price
 from hopwire.store.migrate import open_store
 from hopwire.store.prices import PriceBook
+from hopwire.templates import COLUMNS
 
 SHOP = ("--sender", "Shop", "--language", "uk")
 CODE = {
@@ -142,7 +143,7 @@ def test_a_stranger_s_value_tells_the_terminal_nothing(operator: Operator) -> No
 # ---- many
 
 
-def as_csv(*rows: dict[str, str], delimiter: str = ",", columns: tuple[str, ...] = template.COLUMNS) -> str:
+def as_csv(*rows: dict[str, str], delimiter: str = ",", columns: tuple[str, ...] = COLUMNS) -> str:
     told = StringIO()
     table = csv.DictWriter(told, columns, delimiter=delimiter, extrasaction="ignore")
     table.writeheader()
@@ -179,9 +180,9 @@ def test_a_dry_run_tells_and_changes_nothing(operator: Operator) -> None:
     [
         pytest.param(as_csv(CODE, SALE, delimiter=";"), id="with semicolons"),
         pytest.param("\ufeff" + as_csv(CODE, SALE), id="with a byte order mark"),
-        pytest.param(as_csv(CODE, SALE, columns=template.COLUMNS[::-1]), id="in another order"),
+        pytest.param(as_csv(CODE, SALE, columns=COLUMNS[::-1]), id="in another order"),
         pytest.param(
-            as_csv(CODE, SALE, columns=tuple(c for c in template.COLUMNS if c != "state")),
+            as_csv(CODE, SALE, columns=tuple(c for c in COLUMNS if c != "state")),
             id="without a state",
         ),
     ],

@@ -5,7 +5,9 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
@@ -20,10 +22,30 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 def test_it_prints_one_line_of_json_when_it_is_ready(tmp_path: Path) -> None:
     with demo(tmp_path) as gateway:
-        assert list(gateway.ready) == ["url", "key", "login", "password", "phone", "smsc", "viber"]
+        assert list(gateway.ready) == ["url", "key", "login", "password", "phone", "smsc", "viber", "cabinet"]
         assert gateway.ask("balance").keys() == {"balance"}
         assert gateway.program.end() == 0
         assert gateway.program.line() == "", "nothing more on standard output"
+
+
+def test_the_link_to_the_cabinet_signs_in_once(gateway: Demo) -> None:
+    path = urlsplit(gateway.ready["cabinet"]).path
+
+    def asks(method: str, path: str, cookie: str = "") -> tuple[int, str, str]:
+        connection = HTTPConnection(urlsplit(gateway.ready["url"]).netloc, timeout=30)
+        headers = {"Content-Length": "0", "Sec-Fetch-Site": "same-origin", "Cookie": cookie}
+        connection.request(method, path, headers=headers | {"Accept": "text/html"})
+        reply = connection.getresponse()
+        text = reply.read().decode()
+        connection.close()
+        return reply.status, reply.headers.get("Set-Cookie", "").partition(";")[0], text
+
+    assert asks("GET", path)[0] == 200
+    status, cookie, _ = asks("POST", path)
+    assert (status, cookie.partition("=")[0]) == (303, "hopwire")
+    assert "Вийти" in asks("GET", "/settings", cookie)[2]
+    assert asks("POST", path)[0] == 404
+    assert asks("GET", path)[0] == 404
 
 
 def test_login_and_password_are_as_good_as_the_key(gateway: Demo) -> None:

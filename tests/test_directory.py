@@ -15,7 +15,7 @@ from hopwire.store.directory import CHECKS, Directory
 from hopwire.store.ledger import Ledger
 from hopwire.store.migrate import open_store
 from hopwire.store.prices import PriceBook
-from hopwire.store.senders import Senders
+from hopwire.store.senders import SenderName, Senders
 
 
 async def test_an_account_comes_back_as_it_was_made(directory: Directory) -> None:
@@ -95,6 +95,36 @@ async def test_sender_names_are_told_by_account(directory: Directory) -> None:
     await directory.create_account("nameless", "", NOW)
     names = [(one.account_id, one.name, one.state) for one in await Senders(directory.engine).all()]
     assert names == [(shop, "Sale", "approved"), (shop, "Shop", "approved"), (bank, "Bank", "approved")]
+
+
+async def test_keys_are_told_revoked_and_rotated_by_whose_they_are(directory: Directory) -> None:
+    account = await open_account(directory)
+    other = await directory.create_account("other", "", NOW)
+    assert other is not None
+    key_id = await directory.create_key(account.id, "digest", "hw_abc", "till", NOW)
+    assert [one.id for one in await directory.keys_of(account.id)] == [key_id]
+    assert await directory.keys_of(other) == []
+    assert not await directory.revoke_key(key_id, NOW, other)
+    assert await directory.rotate_key(key_id, "new", "hw_def", NOW, 5, account_id=other) is None
+    assert await directory.rotate_key(key_id, "new", "hw_def", NOW, 5, account_id=account.id) == key_id + 1
+    assert await directory.revoke_key(key_id, NOW, account.id)
+
+
+async def test_a_name_is_asked_for_once_and_withdrawn_until_it_is_approved(directory: Directory) -> None:
+    account = await open_account(directory)
+    senders = Senders(directory.engine)
+    wanted = SenderName(account.id, "Shop", "sms", changed_at=NOW)
+    assert await senders.ask(wanted)
+    assert not await senders.ask(wanted)
+    await senders.put([wanted._replace(state="refused", note="no")])
+    assert await senders.ask(wanted._replace(note="please"))
+    assert await senders.of(account.id) == [wanted._replace(state="requested", note="please")]
+    assert not await senders.withdraw(wanted._replace(account_id=account.id + 1))
+    assert await senders.withdraw(wanted)
+    await senders.put([wanted])
+    assert not await senders.withdraw(wanted)
+    assert not await senders.ask(wanted)
+    assert await senders.of(account.id) == [wanted]
 
 
 async def test_a_price_is_replaced_by_a_later_one(directory: Directory) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from conftest import NOW, SMS, VIBER, open_account, order
+from conftest import NOW, SMS, VIBER, open_account, order, run_sql
 from msgspec.structs import replace
 
 from hopwire import money
@@ -243,6 +243,31 @@ async def test_a_long_statement_is_told_whole(
     for n in range(1, 8):
         await ledger.top_up(account.id, n, "", NOW - n % 2)  # not in the order of their moments
     assert [one.amount for one in await told(ledger, account)] == [1, 3, 5, 7, 2, 4, 6]
+
+
+async def test_what_has_moved_a_balance_in_hours_and_by_hand_is_all_of_it(
+    store: Store, directory: Directory, ledger: Ledger, reseller: Account, sub: Account, store_url: str
+) -> None:
+    await ledger.refund(await sent(store, sub, SOLD), "", NOW)
+    await sent(store, sub, SOLD)
+    for account, messages in ((sub, -500), (reseller, 120)):
+        moved = await ledger.moved(account.id, 0)
+        by_messages = sum(n if kind == "commission" else -n for _, kind, _, n in moved.by_messages)
+        assert (moved.counted, by_messages) == (True, messages)
+        assert moved.balance == messages + sum(one.amount for one in moved.by_hand)
+    later = await ledger.moved(sub.id, NOW - NOW % 3_600_000 + 3_600_000)
+    assert (later.by_hand, later.by_messages, later.counted) == ([], [], True)
+    run_sql(store_url, "DELETE FROM tallies")
+    assert not (await ledger.moved(sub.id, 0)).counted
+
+
+async def test_movements_by_hand_are_read_in_pages(ledger: Ledger, directory: Directory) -> None:
+    account = await open_account(directory)
+    for n in (1, 2, 3):
+        await ledger.top_up(account.id, n, "", NOW)
+    first = await ledger.by_hand(account.id, 2)
+    assert [one.amount for one in first] == [3, 2]
+    assert [one.amount for one in await ledger.by_hand(account.id, 2, (NOW, first[-1].id))] == [1]
 
 
 async def test_a_margin_is_what_is_left_of_what_was_charged(

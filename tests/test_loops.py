@@ -77,7 +77,7 @@ def up(between: Between) -> dict[str, Any]:
 @asynccontextmanager
 async def gateway(folder: Path, name: str, connectors: dict[str, Any], *ways: str) -> AsyncIterator[Gateway]:
     """One with a worker, whose SMS go by these connectors."""
-    sections = {
+    sections: dict[str, Any] = {
         "connectors": connectors,
         "routes": [{"channel": "sms", "connectors": list(ways)}],
         "store": {"url": f"sqlite:{folder / name / 'hopwire.db'}"},

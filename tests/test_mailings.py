@@ -361,6 +361,24 @@ async def test_it_sends_no_faster_than_the_account_may(
     assert messages(store_url) == NUMBERS[:5]
 
 
+async def test_it_waits_while_its_connector_has_enough_to_do(
+    mailings: Mailings,
+    door: Admission,
+    store: Store,
+    account: Account,
+    store_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(running, "MOST_DUE", 6)
+    mailing_id = await ready(mailings, a_runner(door, store.engine), account, *NUMBERS[:12])
+    await told(mailings, account, mailing_id, Command.START)
+    await worked(a_runner(door, store.engine))
+    assert messages(store_url) == NUMBERS[:8]
+    await store.claim("smsc", "worker", 8, LEASE_MS, NOW)
+    await worked(a_runner(door, store.engine, clock=lambda: NOW + 1000))
+    assert messages(store_url) == NUMBERS[:12]
+
+
 @pytest.mark.parametrize(
     ("status", "state", "reason"),
     [

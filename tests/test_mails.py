@@ -3,12 +3,15 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
+from command_line import CommandLine
 from conftest import NOW, open_account, run_sql
 from post import Box, Security, boxed
 
 from hopwire import mail
+from hopwire.cli.console import Ending
 from hopwire.config import Config
 from hopwire.config import Mail as MailSettings
 from hopwire.model import Account
@@ -199,3 +202,27 @@ async def test_he_goes_round_until_he_is_stopped(store: Store, mails: Mails, box
         await mails.put([LETTER], NOW)
         async with asyncio.timeout(10):
             await box.arrival.wait()
+
+
+# ---- the command
+
+
+def test_the_command_says_why_a_letter_does_not_leave(tmp_path: Path) -> None:
+    settings = "[mail]\nhost = '127.0.0.1'\nport = 1\nsender = 'h@example.net'\n"
+    line = CommandLine(f"sqlite:{tmp_path}/hopwire.db", tmp_path, settings)
+    ending, told = line.fails("mail", "test", "anna@shop.example")
+    assert (ending, told) == (
+        Ending.FAILURE,
+        "127.0.0.1:1 did not take the letter: SMTPConnectError",
+    )
+    assert line.fails("mail", "test", "nobody")[0] is Ending.USAGE
+    none = CommandLine(f"sqlite:{tmp_path}/hopwire.db", tmp_path)
+    assert none.fails("mail", "test", "a@b.example") == (Ending.CONFIG, "mail.host: is missing")
+
+
+async def test_the_command_hands_a_letter_over(tmp_path: Path, box: Box) -> None:
+    settings = "[mail]\n" + "".join(f"{name} = {value!r}\n" for name, value in box.section.items())
+    line = CommandLine(f"sqlite:{tmp_path}/hopwire.db", tmp_path, settings)
+    (told,) = await asyncio.to_thread(line.does, "mail", "test", "Anna@shop.example")
+    assert told == {"recipient": "anna@shop.example", "result": "taken"}
+    assert (await box.letter())["To"] == "anna@shop.example"

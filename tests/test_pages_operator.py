@@ -3,7 +3,7 @@
 import pytest
 from cabinet import PASSWORD, Cabinet, fits, is_accessible, look_over
 from gateway import Reply
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from hopwire import accounts as rules
 from hopwire import limits
@@ -13,10 +13,11 @@ from hopwire.store.audit import Audit, Entry
 from hopwire.store.ledger import Ledger
 from hopwire.store.senders import REQUESTED, SenderName, Senders
 from hopwire.store.sessions import Sessions
+from hopwire.web.pages import PAGES
 from hopwire.web.pages.complaints import COMPLAINTS
 from hopwire.web.pages.forms import Form
-from hopwire.web.pages.operator_account import NOTICES
 from hopwire.web.pages.operator_account_forms import ASKED, read_limits, read_traits
+from hopwire.web.pages.visit import Who
 from hopwire.web.pages.words import Words
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -101,6 +102,7 @@ async def test_an_operator_makes_a_customer_and_looks_at_the_gateway_as_he_does(
 async def test_accounts_are_found_by_what_one_knows_of_them(cabinet: Cabinet) -> None:
     await cabinet.account("one", customer="Пекарня Зоря", email="zorya@example.com")
     await cabinet.account("two", customer="Other", status=AccountStatus.PAUSED)
+    await cabinet.account("below", parent_id=(await account(cabinet, "one")).id)
     for query, found in (
         ("q=one", {"one"}),
         ("q=ONE", {"one"}),
@@ -109,11 +111,12 @@ async def test_accounts_are_found_by_what_one_knows_of_them(cabinet: Cabinet) ->
         ("q=1", {"shop"}),
         ("state=paused", {"two"}),
         ("q=%25", set()),
+        (f"reseller={(await account(cabinet, 'one')).id}", {"below"}),
         ("q=nobody", set()),
-        ("", {"one", "two", "shop", "boss", "rival"}),
+        ("", {"one", "two", "below", "shop", "boss", "rival"}),
     ):
         text = (await cabinet.get(f"/operator/accounts?{query}", "boss")).text
-        logins = ("one", "two", "shop", "boss", "rival")
+        logins = ("one", "two", "below", "shop", "boss", "rival")
         assert {login for login in logins if f">{login}</a>" in text} == found, query
 
 
@@ -224,6 +227,16 @@ async def test_money_is_looked_at_before_it_moves(cabinet: Cabinet) -> None:
     assert wrong.status == 422
 
 
+async def test_the_statement_of_an_account_is_a_file(cabinet: Cabinet) -> None:
+    assert "by hand" in (await cabinet.get("/operator/accounts/1", "boss")).text
+    person = await cabinet.person("boss")
+    reply = await person.context.request.get(f"{cabinet.base}/operator/accounts/1/statement")
+    lines = (await reply.text()).splitlines()
+    assert lines[0] == "time,kind,message,note,amount,balance"
+    assert [line.split(",")[1] for line in lines[1:]] == ["opening", "topup", "closing"]
+    assert lines[-1].endswith(",100")
+
+
 # ---- traits and limits
 
 
@@ -249,11 +262,8 @@ async def test_a_form_sets_no_more_than_the_traits(cabinet: Cabinet) -> None:
     assert await account(cabinet, "shop") == shop
 
 
-async def test_the_form_asks_for_every_trait_and_knows_every_notice(cabinet: Cabinet) -> None:
-    from hopwire.store.notices import KINDS
-
+async def test_the_form_asks_for_every_trait() -> None:
     assert set(ASKED) == set(rules.TRAITS)
-    assert set(NOTICES) == set(KINDS)
 
 
 async def test_an_operator_does_not_take_his_own_mark_nor_his_own_account(cabinet: Cabinet) -> None:
@@ -425,6 +435,17 @@ async def test_a_guest_is_no_operator_and_a_customer_cannot_leave(cabinet: Cabin
     assert (await cabinet.post("/leave", {}, "boss")).status == 404
 
 
+async def test_a_guest_does_nothing_that_asks_for_the_password(cabinet: Cabinet) -> None:
+    boss = await account(cabinet, "boss")
+    cookie = f"Cookie: hopwire={await cabinet.session('shop', boss.id)}"
+    for path in [
+        page.path for page in PAGES if page.proof and page.who is Who.CUSTOMER and "{" not in page.path
+    ]:
+        reply = await cabinet.gateway.post(path, b"", cookie, "Sec-Fetch-Site: same-origin")
+        assert reply.status in (403, 405), path
+        assert (await cabinet.gateway.get(path, cookie, "Accept: text/html")).status in (403, 404, 405), path
+
+
 async def test_a_visit_ends_with_the_operator_s_own_rights(cabinet: Cabinet) -> None:
     other = await cabinet.account("boss2", operator=True)
     sessions = Sessions(cabinet.gateway.store.engine)
@@ -516,3 +537,43 @@ async def test_the_smaller_pages_of_accounts_are_good_to_look_at(cabinet: Cabine
         await is_accessible(page)
         await fits(page)
         await page.close()
+
+
+async def test_it_all_works_without_javascript(cabinet: Cabinet) -> None:
+    page = await (await cabinet.person("boss", java_script_enabled=False)).open("/operator/accounts?q=shop")
+    await page.get_by_role("link", name="shop").click()
+    await page.get_by_role("button", name="Top up or correct").click()
+    await page.get_by_label("Amount").fill("5")
+    await page.get_by_role("button", name="Go on").click()
+    await page.get_by_role("button", name="Yes, add it").dblclick()
+    await expect(page.get_by_role("status")).to_be_visible()
+    assert (await account(cabinet, "shop")).balance == 105_000_000
+    await page.get_by_role("button", name="Sign in as", exact=True).click()
+    await page.get_by_role("button", name="Sign in as this customer").click()
+    await page.get_by_role("button", name="Leave").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("The Shop")
+
+
+async def test_a_customer_is_found_and_paused_with_the_keyboard_alone(cabinet: Cabinet) -> None:
+    page = await (await cabinet.person("boss")).open("/operator/accounts")
+    await page.keyboard.press("/")
+    await page.keyboard.type("rival")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("tbody tr")).to_have_count(1)
+    await reach(page, "rival")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("rival")
+    await reach(page, "Pause")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("status")).to_contain_text("paused")
+    assert (await account(cabinet, "rival")).status is AccountStatus.PAUSED
+
+
+async def reach(page: Page, text: str) -> None:
+    """Press Tab until this has the focus, and can be seen to have it."""
+    for _ in range(60):
+        await page.keyboard.press("Tab")
+        if (await page.evaluate("document.activeElement.textContent.trim()")) == text:
+            assert await page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+            return
+    raise AssertionError(f"{text} is not reached")

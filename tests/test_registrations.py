@@ -5,12 +5,13 @@ import asyncio
 import pytest
 from conftest import NOW, run_sql
 
-from hopwire.links import DAY_MS
+from hopwire.links import DAY_MS, LASTS_MS, Purpose
 from hopwire.model import AccountStatus
 from hopwire.store import Store
 from hopwire.store.directory import Directory
 from hopwire.store.mails import Letter, Mails
 from hopwire.store.registrations import Registration, Registrations
+from hopwire.store.sessions import Sessions
 
 ANNA = Registration("anna@shop.example", "Anna's shop", "hash", "uk", NOW)
 CONFIRM, KNOWN = Letter(ANNA.email, "confirm", "link"), Letter(ANNA.email, "known", "sign in")
@@ -109,8 +110,10 @@ async def test_who_is_refused_is_forgotten_and_told(store: Store, registrations:
 
 async def test_what_nobody_confirms_is_forgotten(registrations: Registrations) -> None:
     await registrations.put(ANNA, CONFIRM, KNOWN)
-    other = ANNA._replace(email="other@shop.example", at=NOW + 2 * DAY_MS)
-    await registrations.put(other, CONFIRM, KNOWN)
+    sessions = Sessions(registrations.engine)
+    await sessions.forget_old(NOW + LASTS_MS[Purpose.CONFIRM])
+    assert await registrations.find(ANNA.email) == ANNA, "its link is good until then"
+    await sessions.forget_old(NOW + LASTS_MS[Purpose.CONFIRM] + 1)
     assert await registrations.find(ANNA.email) is None
 
 

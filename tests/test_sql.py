@@ -75,3 +75,8 @@ def test_a_plain_insert_and_an_update_by_id_are_done_for_many_rows_at_once() -> 
     for name in ("create_account", "put_sender", "put_tariff", "reseal_totp", "drop_hold"):
         statement = queries[name]
         assert sql.plural(statement.positional, ["text"] * len(statement.parameters)) is None
+
+
+def test_no_name_is_given_to_two_queries() -> None:
+    names = re.findall(r"^-- name: (\w+)", (FOLDER / "queries.sql").read_text("utf-8"), re.MULTILINE)
+    assert len(names) == len(set(names))

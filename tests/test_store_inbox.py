@@ -263,6 +263,30 @@ async def test_a_number_is_put_on_the_list_once_and_taken_off_once(inbox: Inbox,
     assert not await inbox.unstop(account.id + 1, "1")
 
 
+async def test_many_numbers_are_put_on_the_list_together(inbox: Inbox, account: Account) -> None:
+    await inbox.stop(account.id, FROM, NOW, "called")
+    await inbox.stop(account.id + 1, "44", NOW)
+    assert await inbox.stop_all(account.id, ["33", "+" + FROM, "22", "33", "44"], NOW + 1, "told us") == 3
+    assert await inbox.stop_all(account.id, ["33"], NOW + 2) == 0
+    listed = [(one.number, one.note) for one in await inbox.stopped(account.id, 9)]
+    assert listed == [("44", "told us"), ("33", "told us"), ("22", "told us"), (FROM, "called")]
+    assert await inbox.stop_all(account.id, [], NOW) == 0
+
+
+async def test_the_list_is_read_in_pages_and_by_how_numbers_begin(inbox: Inbox, account: Account) -> None:
+    numbers = ["380", "38050", "380501", "38051", "389", "39", "99", "999", "Bank"]
+    await inbox.stop_all(account.id, numbers, NOW)
+    await inbox.stop(account.id, "1", NOW + 1)
+    first = await inbox.stopped(account.id, 4)
+    rest = await inbox.stopped(account.id, 9, (first[-1].at, first[-1].number))
+    assert [one.number for one in [*first, *rest]] == ["1", *reversed(numbers)]
+    after = [one.number for one in await inbox.stopped_after(account.id, "38050", 3)]
+    assert after == ["380501", "38051", "389"]
+    for digits, found in (("3805", ["38050", "380501", "38051"]), ("99", ["99", "999"]), ("7", [])):
+        assert [one.number for one in await inbox.stopped_like(account.id, digits, 9)] == found
+    assert [one.number for one in await inbox.stopped_like(account.id, "38", 2)] == ["380", "38050"]
+
+
 async def test_nothing_is_reserved_for_who_has_opted_out(
     inbox: Inbox, store: Store, directory: Directory
 ) -> None:

@@ -38,7 +38,9 @@ async def test_accounts_are_found_by_login_customer_address_and_id(directory: Di
     assert await found(directory, "9" * 40) == []
     assert await found(directory, "\0") == []
     assert await found(directory, status=AccountStatus.PAUSED) == ["third"]
-    assert await found(directory, parent_id=first) == ["second"]
+    assert [one.login for one in await directory.sub_accounts(first, 10)] == ["second"]
+    assert await directory.sub_accounts(first, 10, before=first) == []
+    assert await directory.sub_accounts(third, 10) == []
 
 
 async def test_accounts_come_page_by_page(directory: Directory) -> None:

@@ -20,6 +20,7 @@ from hopwire.cli import (
     key,
     ledger,
     limits,
+    mail,
     message,
     notice,
     number,
@@ -51,6 +52,7 @@ app.add_typer(key.commands, name="key")
 inbox.message.command("show")(message.show)
 app.add_typer(inbox.message, name="message")
 app.add_typer(hold.commands, name="hold")
+app.add_typer(mail.commands, name="mail")
 app.add_typer(notice.commands, name="notice")
 app.add_typer(number.commands, name="number")
 app.add_typer(route.commands, name="route")

@@ -67,10 +67,14 @@ def serve(config: ConfigFile = None) -> None:
 
 async def _serve(supervisor: "Supervisor", config: "Config") -> None:
     from hopwire.cli.processes import address
+    from hopwire.store.directory import Directory
     from hopwire.store.migrate import open_store
 
     store = await open_store(config.store.url)  # what is wrong with it is told here, before anything starts
-    await store.close()
+    try:
+        set_up = config.cabinet.enabled and not await Directory(store.engine).has_operator()
+    finally:
+        await store.close()
     _own(config)
     sockets = {"http": _listen(config.http.host, config.http.port)}
     if config.http.tls_certificate:
@@ -79,8 +83,21 @@ async def _serve(supervisor: "Supervisor", config: "Config") -> None:
     await supervisor.start(parts(config, sockets, supervisor))
     where = ", ".join(f"{scheme}://{address(sock)}" for scheme, sock in sockets.items())
     say(f"Hopwire is ready at {where}")
+    if set_up:
+        link = _set_up_link(config, where)
+        say(f"There is no operator yet. This link makes the first one, within an hour: {link}")
     if not config.connectors:
         say("There is no connector yet, so every message ends as Operator not supported (95).")
+
+
+def _set_up_link(config: "Config", where: str) -> str:
+    """The address of the page that makes the first operator."""
+    from hopwire import links
+    from hopwire.admission import now_ms
+    from hopwire.credentials import installation_secret
+
+    token = links.make(installation_secret(config.store), links.Purpose.SET_UP, "", now_ms())
+    return f"{config.cabinet.url.rstrip('/') or where.rpartition(', ')[2]}/set-up/{token}"
 
 
 def _own(config: "Config") -> None:
@@ -180,10 +197,11 @@ async def _demo(
     store = {"url": database or f"sqlite:{folder / 'hopwire.db'}", "secret_file": str(folder / "secret")}
     addresses = {name: address(sock) for name, sock in far.items()}
     config, arguments = _demo_config(store, password, address(http), addresses, provider)
-    ready = await _seed(config, folder, known, password)
+    ready, waiting = await _seed(config, folder, known, password)
     _own(config)
     ready |= {
         "url": f"http://{address(http)}",
+        "cabinet": f"http://{address(http)}/come-in/{waiting}",
         "phone": f"http://{address(far['phone'])}/",
         "smsc": address(far["smsc"]),
         "viber": f"http://{address(far['viber'])}",
@@ -191,7 +209,7 @@ async def _demo(
     simulators = Part("simulators", "simulators", config, far, {**arguments, "api_key": ready["key"]})
     await supervisor.start([simulators, *parts(config, {"http": http}, supervisor)])
     if as_json:
-        order = ("url", "key", "login", "password", "phone", "smsc", "viber")
+        order = ("url", "key", "login", "password", "phone", "smsc", "viber", "cabinet")
         print(json.dumps({name: ready[name] for name in order}), flush=True)
     else:
         print(_welcome(ready), flush=True)
@@ -262,21 +280,31 @@ def _remember(folder: Path, ready: dict[str, str]) -> None:
     fresh.rename(folder / DEMO_FILE)  # whole or not at all
 
 
-async def _seed(config: "Config", folder: Path, known: dict[str, str], password: str) -> dict[str, str]:
-    """The demo's account with its key: the one the folder remembers, if the store has it, or a new one."""
+async def _seed(
+    config: "Config", folder: Path, known: dict[str, str], password: str
+) -> tuple[dict[str, str], str]:
+    """The demo's account with its key: the one the folder remembers, if the store has it, or a new one.
+
+    And a session of it that waits for a browser.
+    """
+    from hopwire.admission import now_ms
     from hopwire.credentials import installation_secret, key_digest
     from hopwire.store.directory import Directory
     from hopwire.store.migrate import open_store
+    from hopwire.store.sessions import Sessions
 
     store = await open_store(config.store.url)
     try:
         directory = Directory(store.engine)
         secret = installation_secret(config.store)
-        if known and await directory.caller_by_key(key_digest(secret, known["key"])) is not None:
-            return known
-        ready = await _new_account(directory, secret, password)
-        _remember(folder, ready)
-        return ready
+        caller = await directory.caller_by_key(key_digest(secret, known["key"])) if known else None
+        ready = known if caller else await _new_account(directory, secret, password)
+        if not caller:
+            _remember(folder, ready)
+        found = await directory.account_by_login(ready["login"])
+        assert found is not None, "it was found by its key, or made just now"
+        await directory.set_account(found[0].id, {"operator": True})
+        return ready, await Sessions(store.engine).begin(found[0].id, "", "hopwire demo", now_ms())
     finally:
         await store.close()
 
@@ -307,6 +335,7 @@ Hopwire demo is ready. Nothing leaves this machine; Ctrl-C ends it.
 
   Gateway   {ready["url"]}/api/http.php
   Phones    {ready["phone"]}   <- open this in a browser
+  Cabinet   {ready["cabinet"]}   <- and this; it signs you in once
   Key       {ready["key"]}
   Login     {ready["login"]}   Password  {ready["password"]}
 

@@ -1,7 +1,7 @@
 """Templates: texts that Viber has approved, registered by the operator."""
 
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 commands = new_commands("Templates: texts that Viber has approved.")
-
-COLUMNS = ("id", "sender", "language", "kind", "state", "text")
-STATES = {"active": True, "paused": False}
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="As the upstream knows the template.")]
 Text = Annotated[str, typer.Argument(help="The text; - reads it from standard input.")]
@@ -178,6 +175,8 @@ def _digits(typed: str) -> str:
 @commands.command("export")
 def export_templates(config: ConfigFile = None) -> None:
     """Print all templates as CSV, as `hopwire template import` reads it."""
+    from hopwire.templates import COLUMNS
+
     rows = [_row(one, as_json=True) for one in _in_book(config, lambda book: book.all())]
     tables.write_rows(COLUMNS, rows)
 
@@ -206,30 +205,15 @@ def import_templates(
     emit({**_in_book(config, work), "dry_run": dry_run}, as_json)
 
 
-def _templates(text: str) -> "Iterator[Registered]":
+def _templates(text: str) -> "list[Registered]":
     """The templates of a CSV file; ends the command for the first row that is wrong."""
-    known = set()
-    for line, row in tables.read_rows(text, COLUMNS, ("state",)):
-        try:
-            one = _template(row)
-            if one.key in known:
-                raise ValueError("this id, sender and language were there before")
-        except ValueError as error:
-            raise tables.wrong(line, str(error)) from None
-        known.add(one.key)
-        yield one
+    from hopwire.tables import Mistake
+    from hopwire.templates import read
 
-
-def _template(row: dict[str, str]) -> "Registered":
-    from hopwire.templates import Registered, check
-
-    state = row["state"] or "active"
-    if state not in STATES:
-        raise ValueError("the state must be active or paused")
-    values = {name: row[name] for name in COLUMNS if name != "state"}
-    template = Registered(**values, active=STATES[state])
-    check(template)
-    return template
+    try:
+        return read(text)
+    except Mistake as mistake:
+        raise tables.wrong(mistake.line, str(mistake)) from None
 
 
 # ---- shared

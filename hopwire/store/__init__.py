@@ -356,6 +356,12 @@ class Store:
         count, oldest = (await self.engine.read(lambda tx: tx.all("unfinished", now=now)))[0]
         return count, now - oldest if oldest is not None else 0
 
+    async def due_on(self, connector: str, n: int, now: int) -> int:
+        """How many messages are due on the connector, counted up to `n`."""
+        told = {"connector": connector, "n": n, "now": now}
+        found: int = (await self.engine.read(lambda tx: tx.all("due_on", **told)))[0][0]
+        return found
+
     async def installation(self) -> str:
         """By which name other gateways know this database."""
         name: str = (await self.engine.read(lambda tx: tx.all("installation")))[0][0]

@@ -235,39 +235,43 @@ class Directory(Audited):
         rows = await self.engine.read(lambda tx: tx.all("account_by_id", id=account_id))
         return account_of(rows[0]) if rows else None
 
+    async def accounts_among(self, ids: Iterable[int]) -> dict[int, Account]:
+        """Those of these accounts that there are, by id."""
+        rows = await self.engine.read(lambda tx: tx.all("accounts_among", ids=sorted(set(ids))))
+        return {row[0]: account_of(row) for row in rows}
+
     async def find_accounts(
         self,
         typed: str = "",
         status: AccountStatus | None = None,
-        parent_id: int = 0,
         *,
         before: int = 2**62,
         n: int = 50,
     ) -> list[Account]:
         """The newest accounts with a smaller id: all, or with this in their login, address, or customer.
 
-        A number is looked for as an id, too. `parent_id` asks for the sub-accounts of a reseller.
+        A number is looked for as an id, too.
         """
         typed = plain(typed.strip())
         spelled = {"words": typed.lower(), "typed": typed, "title": typed.title(), "capital": typed.upper()}
         which = {
-            "status": -1 if status is None else int(status), "parent_id": parent_id, "before": before, "n": n,
+            "status": -1 if status is None else int(status), "before": before, "n": n,
             "id": int(typed) if typed.isdecimal() and len(typed) < 18 else 0,
         }  # fmt: skip
         patterns = {name: like(text) for name, text in spelled.items()}
         rows = await self.engine.read(lambda tx: tx.all("accounts_page", **which, **patterns))
         return [account_of(row) for row in rows]
 
+    async def sub_accounts(self, parent_id: int, n: int, before: int = 2**62) -> list[Account]:
+        """The newest sub-accounts of a reseller with a smaller id."""
+        which = {"parent_id": parent_id, "before": before, "n": n}
+        return [account_of(row) for row in await self.engine.read(lambda tx: tx.all("sub_accounts", **which))]
+
     async def logins(self, ids: Iterable[int]) -> dict[int, str]:
         """The logins of these accounts, by id."""
         wanted = sorted(set(ids))
         rows = await self.engine.read(lambda tx: tx.all("logins", ids=wanted))
         return dict(rows)
-
-    async def accounts_among(self, ids: Iterable[int]) -> dict[int, Account]:
-        """Those of these accounts that there are, by id."""
-        rows = await self.engine.read(lambda tx: tx.all("accounts_among", ids=sorted(set(ids))))
-        return {row[0]: account_of(row) for row in rows}
 
     async def account_by_login(self, login: str) -> tuple[Account, Secrets] | None:
         """The account, and what is kept of its secrets."""

@@ -58,7 +58,7 @@ class Stop(NamedTuple):
 Came = tuple[int, Sequence[Incoming]]  # when, and the parts of one message
 About = tuple[str, str, str]  # connector, id of a message: the upstream's, or ours as m:ID; number, digits
 
-NEWEST = 2**62  # above every id
+LATEST = 2**62  # above every id
 EVERYONE = 0  # the account whose stop list is everybody's
 LAST_STOPPED = (2**62, "")  # before it is everything
 OUR_ID = re.compile(r"m:([0-9]{1,16})", re.ASCII)
@@ -110,7 +110,7 @@ class Inbox(Audited):
 
         return await self.engine.write(work)
 
-    async def latest(self, n: int, account_id: int | None = None, before: int = NEWEST) -> list[InboxMessage]:
+    async def latest(self, n: int, account_id: int | None = None, before: int = LATEST) -> list[InboxMessage]:
         """The newest messages with smaller ids, newest first: of one account, or all, also those to numbers
         of nobody."""
 
@@ -235,7 +235,7 @@ class Inbox(Audited):
     async def stopped_like(self, account_id: int, digits: str, n: int) -> list[Stopped]:
         """Those on the account's list that begin with these digits."""
         after = f"{int(digits) + 1:0{len(digits)}}"
-        until = after if len(after) == len(digits) else "a"  # behind every digit
+        until = after if len(after) == len(digits) else "A"  # behind every digit
         rows = await self.engine.read(
             lambda tx: tx.all("stopped_from", account_id=account_id, first=digits, until=until, n=n)
         )

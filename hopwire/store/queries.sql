@@ -357,6 +357,9 @@ UPDATE counters SET value = value + 1 WHERE name = 'probe'
 -- name: unfinished
 SELECT count(*), min(due_at) FROM deliveries WHERE due_at IS NOT NULL AND due_at <= :now
 
+-- name: due_on
+SELECT count(*) FROM (SELECT id FROM deliveries WHERE connector = :connector AND due_at <= :now LIMIT :n) AS due
+
 -- name: unfinished_by_connector
 SELECT connector, count(*), min(due_at) FROM deliveries WHERE due_at IS NOT NULL AND due_at <= :now
  GROUP BY connector ORDER BY connector
@@ -421,9 +424,6 @@ VALUES (:email, :customer, :password_hash, :language, :at)
 ON CONFLICT (email) DO UPDATE SET customer = excluded.customer, password_hash = excluded.password_hash,
     language = excluded.language, at = excluded.at WHERE registrations.confirmed_at IS NULL
 
--- name: forget_registrations
-DELETE FROM registrations WHERE confirmed_at IS NULL AND at <= :before
-
 -- name: registration
 SELECT email, customer, password_hash, language, at, confirmed_at FROM registrations WHERE email = :email
 
@@ -464,26 +464,33 @@ SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_
        a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed
   FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id WHERE a.id = :id
 
+-- name: accounts_among
+SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
+       a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
+       a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed
+  FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id WHERE a.id {in ids}
+
 -- name: accounts_page
 -- Of letters beyond ASCII not every database knows the capital ones: a customer is found in three spellings.
 SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
        a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
        a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed
   FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id
- WHERE a.id < :before AND :status IN (-1, a.status) AND :parent_id IN (0, coalesce(a.parent_id, 0))
+ WHERE a.id < :before AND :status IN (-1, a.status)
    AND (:words = '%' OR a.id = :id OR lower(a.login) LIKE :words ESCAPE '!' OR a.email LIKE :words ESCAPE '!'
         OR lower(a.customer) LIKE :words ESCAPE '!' OR a.customer LIKE :typed ESCAPE '!'
         OR a.customer LIKE :title ESCAPE '!' OR a.customer LIKE :capital ESCAPE '!')
  ORDER BY a.id DESC LIMIT :n
 
--- name: logins
-SELECT id, login FROM accounts WHERE id {in ids}
-
--- name: accounts_among
+-- name: sub_accounts
 SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,
        a.any_sender, a.transactional, a.charge_sms_on, a.status, a.parent_id, p.status, p.plan, a.customer,
        a.contact, a.language, a.api, a.plan, a.limits, a.low_balance, a.operator, a.email, a.theme, a.mailed
-  FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id WHERE a.id {in ids}
+  FROM accounts a LEFT JOIN accounts p ON p.id = a.parent_id
+ WHERE a.parent_id = :parent_id AND a.id < :before ORDER BY a.id DESC LIMIT :n
+
+-- name: logins
+SELECT id, login FROM accounts WHERE id {in ids}
 
 -- name: account_by_login
 SELECT a.id, a.login, a.balance, a.reserved, a.credit_limit, a.currency, a.home_country, a.time_zone,

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from hopwire.links import LASTS_MS, Purpose
 from hopwire.model import Account
 from hopwire.store.directory import NOBODY, Directory
 from hopwire.store.engine import Tx
@@ -51,7 +50,6 @@ class Registrations(Directory):
         """Keep it, and have it confirmed; or tell an address that is known already that it is."""
 
         def work(tx: Tx) -> None:
-            tx.run("forget_registrations", before=one.at - LASTS_MS[Purpose.CONFIRM])
             if tx.all("is_known", email=one.email):
                 put_letters(tx, [known], one.at)
             else:

@@ -126,14 +126,14 @@ class HttpPhp:
         try:
             caller = await self._caller(asked.call, asked.origin)
             asked = asked._replace(caller=caller)
-            answer = await self._answer(asked.call, caller)
+            answer = await self.answer(asked.call, caller)
         except (Exception, asyncio.CancelledError) as exc:
             self._refuse(asked, exc)
         else:
             self._tell(asked, answer)
 
-    async def _answer(self, call: Call, caller: Caller) -> Answer:
-        """Who asks is known first, whatever is asked."""
+    async def answer(self, call: Call, caller: Caller) -> Answer:
+        """Who asks is known first, whatever is asked; raises the ApiError that says why not."""
         if call.command is None:
             raise UnknownCommand
         access.permit(caller, call.command)
@@ -209,7 +209,7 @@ class HttpPhp:
 
     def _tell(self, asked: "_Asked", answer: Answer) -> None:
         call = asked.call
-        asked.reply(200, _HEADERS, _reply(call.dialect, answer))
+        asked.reply(200, _HEADERS, written(call.dialect, answer))
         self._count(asked, call.command or "unknown", "ok", int(answer.get("id", 0)))
 
     def _refuse(self, asked: "_Asked", exc: BaseException) -> None:
@@ -217,7 +217,7 @@ class HttpPhp:
         if isinstance(error, OutcomeUnknown):
             asked.reply(NO_REPLY, b"", b"")  # every sentence of ours says that nothing was done
         else:
-            asked.reply(error.status, _HEADERS, _refusal(call.dialect, error))
+            asked.reply(error.status, _HEADERS, refused(call.dialect, error))
         self._count(asked, "none" if call is UNREAD else call.command or "unknown", error.code)
 
     def _count(self, asked: "_Asked", command: str, outcome: str, message_id: int = 0) -> None:
@@ -269,13 +269,13 @@ def _as_error(exc: BaseException) -> ApiError:
     return Unavailable()
 
 
-def _reply(dialect: Dialect, answer: Answer) -> bytes:
+def written(dialect: Dialect, answer: Answer) -> bytes:
     if dialect == "encoded":
         return php.encode64(php.serialize({**answer, "errors": []}))
     return "".join([f"{name}:{value}\n" for name, value in answer.items()]).encode()
 
 
-def _refusal(dialect: Dialect, error: ApiError) -> bytes:
+def refused(dialect: Dialect, error: ApiError) -> bytes:
     if dialect == "encoded":
         return php.encode64(php.serialize({"errors": [error.text]}))
     return f"errors:{error.text}\n".encode()

@@ -18,7 +18,7 @@ class Bar(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """`funnel`, `bars`, `spark` and `stack` of charts.html draw it."""
+    """`funnel`, `lying`, `bars`, `spark` and `stack` of charts.html draw it."""
 
     sentence: str
     heads: tuple[str, str]  # of the table: what the bars are, and their numbers

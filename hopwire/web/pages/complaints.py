@@ -25,4 +25,13 @@ COMPLAINTS = (
     _("a login is 1 to 64 printable characters"),
     _("a currency is three capital letters of ISO 4217, such as UAH"),
     _("a sender name is 1 to 28 printable characters"),
+    _("the id must be 1 to 100 Latin letters, digits and signs, without spaces"),
+    _("the sender must be 1 to 28 printable characters, or * for every one"),
+    _("the language must be a code such as uk, en or pt-BR"),
+    _("the kind must be transaction or promotion"),
+    _("the text must be 1 to 1000 characters"),
+    _("{{ and }} must stand around a variable's name, as in {{name}}"),
+    _("the text must be more than variables"),
+    _("the state must be active or paused"),
+    _("this id, sender and language were there before"),
 )

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 from starlette.responses import Response
 
-from hopwire.store.inbox import NEWEST, Inbox, InboxMessage
+from hopwire.store.inbox import LATEST, Inbox, InboxMessage
 from hopwire.web.pages.marks import csv_lines, digits, visible
 from hopwire.web.pages.site import Page
 from hopwire.web.pages.visit import Visit
@@ -14,13 +14,13 @@ EXPORTED, TOGETHER = 1_000_000, 500  # messages at most, and at a time
 
 
 async def inbox(visit: Visit) -> Response:
-    before = visit.cursor("before", NEWEST)
+    before = visit.cursor("before", LATEST)
     found = await _page(visit, before, PAGE + 1)
     messages = found[:PAGE]
     older = messages[-1].id if len(found) > PAGE else 0
     numbers = await Inbox(visit.parts.engine).numbers_of(visit.account.id)
     return visit.render(
-        "inbox.html", messages=messages, older=older, is_newest=before == NEWEST, numbers=numbers
+        "inbox.html", messages=messages, older=older, is_newest=before == LATEST, numbers=numbers
     )
 
 
@@ -35,7 +35,7 @@ async def file(visit: Visit) -> Response:
 async def _lines(visit: Visit) -> AsyncIterator[str]:
     _ = visit.words
     yield "\ufeff" + csv_lines([[_("ID"), _("Received"), _("From"), _("To"), _("Text")]])
-    before, left = NEWEST, EXPORTED
+    before, left = LATEST, EXPORTED
     while left and (some := await _page(visit, before, TOGETHER)):
         yield csv_lines(
             (

@@ -44,6 +44,10 @@ NOTICES = {  # kind -> how it is called in the settings, and what a letter says
         _("Messages are held"),
         _("Messages look unusual and are held until the operator has looked at them."),
     ),
+    "mailing_paused": (
+        _("A mailing is paused"),
+        _("A mailing could not go on and is paused. Its page says why."),
+    ),
 }
 
 

@@ -26,7 +26,7 @@ STATES = {  # state -> tone, words, icon
     State.CHECKING: ("sent", _("being checked"), "clock"),
     State.READY: ("late", _("ready to start"), "check"),
     State.SENDING: ("sent", _("being sent"), "send"),
-    State.PAUSED: ("late", _("paused"), "pause"),
+    State.PAUSED: ("late", _("on pause"), "pause"),
     State.STOPPED: ("bad", _("stopped"), "stop"),
     State.DONE: ("good", _("done"), "checks"),
 }

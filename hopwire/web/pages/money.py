@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from hopwire import limits, phone, tallies
 from hopwire.errors import BadRecipient
+from hopwire.model import Account
 from hopwire.money import UNIT
 from hopwire.prices import PROMOTIONAL, TRANSACTIONAL
 from hopwire.store.ledger import EVER, Ledger, Moved, Movement
@@ -68,7 +69,7 @@ class Statement(NamedTuple):
 
 
 async def money(visit: Visit) -> Response:
-    month, ledger = _month(visit), Ledger(visit.parts.engine)
+    month, ledger = _month(visit, visit.account), Ledger(visit.parts.engine)
     moved = await ledger.moved(visit.account.id, tallies.hour(month.since))
     zone = visit.account.time_zone
     statement = statement_of(moved, month, zone) if moved.counted else None
@@ -116,9 +117,9 @@ def _prices(visit: Visit, form: Form) -> list[tuple[str, int]] | None:
 # ---- months
 
 
-def _month(visit: Visit) -> Month:
+def _month(visit: Visit, account: Account) -> Month:
     """The month that is asked for; the present one where that is none, or is to come."""
-    zone = visit.account.time_zone
+    zone = account.time_zone
     now = limits.named("month", visit.now, zone)
     asked = visit.query.get("month", "")
     name = asked if _MONTH.fullmatch(asked) and "1970-01" < asked <= now else now
@@ -169,21 +170,25 @@ def _sum(sums: dict[str, int]) -> int:
 
 
 async def export(visit: Visit) -> Response:
-    """A month, row by row, with the balance before and after it."""
-    month = _month(visit)
-    return visit.file_of(f"statement-{month.name}.csv", _lines(visit, month))
+    return statement_file(visit, visit.account)
 
 
-async def _lines(visit: Visit, month: Month) -> AsyncIterator[str]:
+def statement_file(visit: Visit, account: Account) -> Response:
+    """A month of an account, row by row, with the balance before and after it."""
+    month = _month(visit, account)
+    return visit.file_of(f"statement-{month.name}.csv", _lines(visit, account, month))
+
+
+async def _lines(visit: Visit, account: Account, month: Month) -> AsyncIterator[str]:
     ledger, iso = Ledger(visit.parts.engine), visit.words.iso
     balance = 0
-    async for one in ledger.movements(visit.account.id, 0, month.since):
+    async for one in ledger.movements(account.id, 0, month.since):
         balance += one.amount
     rows: list[tuple[object, ...]] = [
         ("time", "kind", "message", "note", "amount", "balance"),
         (iso(month.since), "opening", "", "", "", _decimal(balance)),
     ]
-    async for one in ledger.movements(visit.account.id, month.since, month.until):
+    async for one in ledger.movements(account.id, month.since, month.until):
         balance += one.amount
         amounts = _decimal(one.amount), _decimal(balance)
         rows.append((iso(one.at), one.kind, one.message_id, one.note, *amounts))

@@ -9,17 +9,20 @@ from hopwire import accounts as rules
 from hopwire.credentials import hash_password, new_password
 from hopwire.model import Account, AccountStatus, Limits
 from hopwire.store.audit import Audit
+from hopwire.store.ledger import Ledger
 from hopwire.store.notices import Notices
 from hopwire.store.senders import APPROVED, STATES, SenderName, Senders
 from hopwire.web.pages import guard
 from hopwire.web.pages.forms import Form
+from hopwire.web.pages.letters import NOTICES
+from hopwire.web.pages.money import KINDS
 from hopwire.web.pages.site import Page
 from hopwire.web.pages.visit import NotThere, Visit, Who
 from hopwire.web.pages.words import Words
 from hopwire.web.pages.words import marked as _
 
 PATH = "/operator/accounts/{account:int}"
-BELOW = 10  # so many sub-accounts and notices are shown here
+BELOW = 10  # so many sub-accounts, movements and notices are shown here
 SAID_OF_STATUS = {
     AccountStatus.ACTIVE: _("The account works again."),
     AccountStatus.PAUSED: _("The account is paused: it may look, and not send."),
@@ -38,17 +41,6 @@ SCOPES = {
     "block": _("To 1,000 numbers in a row"),
 }
 SPENDS = {"day": _("Money in a day"), "month": _("Money in a month")}
-NOTICES = {
-    "low_balance": _("The balance is low"),
-    "spend_day_50": _("Half of the money for the day is spent"),
-    "spend_day_80": _("80 % of the money for the day is spent"),
-    "spend_day_100": _("The money for the day is spent"),
-    "spend_month_50": _("Half of the money for the month is spent"),
-    "spend_month_80": _("80 % of the money for the month is spent"),
-    "spend_month_100": _("The money for the month is spent"),
-    "held": _("Messages wait for the operator"),
-    "mailing_paused": _("A mailing was paused"),
-}
 
 
 async def account_in(visit: Visit) -> Account:
@@ -74,7 +66,7 @@ async def _shown(visit: Visit, account: Account, form: Form, status: int = 200) 
     """The page; the form is for another sender name."""
     directory = visit.directory
     kept = await directory.account_by_login(account.login)
-    below = await directory.find_accounts(parent_id=account.id, n=BELOW + 1)
+    below = await directory.sub_accounts(account.id, BELOW + 1)
     return visit.render(
         "operator_account.html",
         status=status,
@@ -89,7 +81,9 @@ async def _shown(visit: Visit, account: Account, form: Form, status: int = 200) 
         below=below[:BELOW],
         more=len(below) > BELOW,
         notices=await Notices(visit.parts.engine).latest(BELOW, account.id),
-        kinds=NOTICES,
+        kinds={kind: said for kind, (said, _letter) in NOTICES.items()},
+        moved=await Ledger(visit.parts.engine).by_hand(account.id, BELOW),
+        movements=KINDS,
         itself=account.id == visit.account.id,
     )
 
@@ -225,17 +219,12 @@ async def decide_sender(visit: Visit) -> Response:
     typed = form.value("account")
     if form.value("state") not in STATES or not typed.isascii() or not typed.isdecimal() or len(typed) > 18:
         raise NotThere
-    one = SenderName(
-        int(typed),
-        form.value("name"),
-        form.value("channel"),
-        form.value("connector"),
-        form.value("state"),
-        form.value("note")[:200],
-        visit.now,
-    )
-    if one[:4] not in {known[:4] for known in await Senders(visit.parts.engine).of(one.account_id)}:
+    which = int(typed), form.value("name"), form.value("channel"), form.value("connector")
+    known = [one for one in await Senders(visit.parts.engine).of(which[0]) if one[:4] == which]
+    if not known:
         raise NotThere
+    note = form.text("note", 200)[:200] or known[0].note
+    one = known[0]._replace(state=form.value("state"), note=note, changed_at=visit.now)
     await Senders(visit.parts.engine, visit.actor).put([one])
     approved = one.state == APPROVED
     said = _("%(name)s may be used.") if approved else _("%(name)s may not be used.")

@@ -23,22 +23,28 @@ STATES = {
 
 
 async def accounts(visit: Visit) -> Response:
-    """The newest first: all, or those that are looked for."""
-    typed = visit.query.get("q", "")[:100]
-    state = STATES.get(choices(STATES, visit.query.get("state", ""), ""))
-    reseller = visit.cursor("reseller", 0)
-    found = await visit.directory.find_accounts(
-        typed, state, reseller, before=visit.cursor("before"), n=SHOWN + 1
-    )
+    """The newest first: all, those that are looked for, or the sub-accounts of a reseller."""
+    reseller = await visit.directory.account(visit.cursor("reseller", 0))
+    found = await _found(visit, reseller)
     return visit.render(
         "operator_accounts.html",
         form=Form(visit.query),
         found=found[:SHOWN],
-        searched=bool(typed or state is not None or reseller),
-        reseller=await visit.directory.account(reseller) if reseller else None,
+        searched=bool(reseller or visit.query.get("q") or visit.query.get("state")),
+        reseller=reseller,
         older=visit.address_with(before=found[SHOWN - 1].id) if len(found) > SHOWN else "",
         newest=visit.address_with(before=None) if "before" in visit.query else "",
     )
+
+
+async def _found(visit: Visit, reseller: Account | None) -> list[Account]:
+    """One more than is shown."""
+    before, directory = visit.cursor("before"), visit.directory
+    if reseller is not None:
+        return await directory.sub_accounts(reseller.id, SHOWN + 1, before)
+    typed = visit.query.get("q", "")[:100]
+    state = STATES.get(choices(STATES, visit.query.get("state", ""), ""))
+    return await directory.find_accounts(typed, state, before=before, n=SHOWN + 1)
 
 
 # ---- a new one

@@ -1,7 +1,8 @@
 """An operator in the cabinet of a customer: he enters with his own password, and it is written down.
 
 Rule 1: never into the account of an operator, nor into one that is closed.
-Rule 2: who leaves is himself again, and has to prove anew who he is; after an hour he is signed out.
+Rule 2: he does nothing there for which the customer's password is asked.
+Rule 3: who leaves is himself again, and has to prove anew who he is; after an hour he is signed out.
 """
 
 from starlette.responses import Response
@@ -22,7 +23,7 @@ async def enter(visit: Visit) -> Response:
     account, operator = await _host(visit), visit.account
     await Audit(visit.parts.engine).write(visit.actor, "sign in as", f"account {account.id}")
     response = visit.to("/")
-    await visit.sign_in(account, response, operator.id)
+    await visit.sign_in(account, response, operator.id, proved=False)
     return response
 
 

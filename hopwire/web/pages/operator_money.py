@@ -8,6 +8,7 @@ from hopwire import money
 from hopwire.errors import NotEnoughMoney
 from hopwire.store.ledger import Ledger
 from hopwire.web.pages.forms import Form
+from hopwire.web.pages.money import statement_file
 from hopwire.web.pages.operator_account import PATH, account_in, address_of
 from hopwire.web.pages.site import Page
 from hopwire.web.pages.visit import Visit, Who
@@ -55,6 +56,11 @@ async def move(visit: Visit) -> Response:
     return visit.render("operator_money.html", status=422, account=account, form=form, kinds=KINDS)
 
 
+async def statement(visit: Visit) -> Response:
+    """A month of the account as a file, as the customer has it."""
+    return statement_file(visit, await account_in(visit))
+
+
 def _told(visit: Visit, left: int | None, currency: str) -> str:
     if left is None:
         return visit.words("Money was moved here just before, so nothing was moved now. Please look again.")
@@ -82,5 +88,6 @@ def _read(form: Form) -> Move | None:
 PAGES = [
     Page(PATH + "/money", money_form, Who.OPERATOR, proof=True),
     Page(PATH + "/money/check", check, Who.OPERATOR, proof=True),
+    Page(PATH + "/statement", statement, Who.OPERATOR),
     Page(PATH + "/money", move, Who.OPERATOR, posts=True, proof=True),
 ]

@@ -1,6 +1,6 @@
 """The operator's first page: how much happens, what waits, how the connectors stand, and what goes wrong."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -70,6 +70,7 @@ async def overview(visit: Visit) -> Response:
         money=await Tallies(engine).money(tallies.day(now, visit.account.time_zone)),
         stands=stands,
         states=STATES,
+        away=Counter(one.connector for one in minutes if one.down),
         plot=submitted(minutes, now, words),
         hours=_hours(hours["accepted"], since, now, words),
         failures=_failures(today, words),

@@ -26,6 +26,7 @@ from hopwire.web.pages.words import marked
 log = logging.getLogger(__name__)
 
 PROOF_MS = 600_000  # for so long after the password was typed dangerous things may be done
+NOT_A_GUEST = marked("The customer alone does this. An operator has pages of his own for it.")
 
 Handler = Callable[[Visit], Awaitable[Response]]
 
@@ -90,6 +91,8 @@ async def _shown(visit: Visit, page: Page) -> Response:
         raise NotThere
     if page.who is Who.OPERATOR and _needs_second_factor(visit):
         return visit.to("/settings/second-factor", visit.words("An operator needs a second factor first."))
+    if page.proof and visit.is_guest:
+        raise Problem(403, NOT_A_GUEST)
     if page.proof and visit.session.proved_at < visit.now - PROOF_MS:
         back = visit.request.headers.get("referer", "/") if page.posts else visit.here
         return visit.to(f"/prove?next={quote(guard.inner(_path_of(back)))}")

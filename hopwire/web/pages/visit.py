@@ -206,17 +206,17 @@ class Visit:
         query = self.request.url.query
         return f"{self.path}?{query}" if query else self.path
 
-    def cursor(self, name: str, otherwise: int = 2**62) -> int:
-        """A number in the query that a list goes on from; what is none is not heard."""
-        typed = self.query.get(name, "")
-        return int(typed) if is_id(typed) else otherwise
-
     def number(self, name: str) -> int:
         """A number in the path; raises NotThere for one that no row can have."""
         found: int = self.request.path_params[name]
         if found >= 2**63:
             raise NotThere
         return found
+
+    def cursor(self, name: str, otherwise: int = 2**62) -> int:
+        """The id behind which a list goes on, as the address has it; without one, it begins at the newest."""
+        typed = self.query.get(name, "")
+        return int(typed) if is_id(typed) else otherwise
 
     async def form(self, most: int = FORM_BYTES) -> dict[str, str]:
         """The fields of a form, of each the last one; files are not among them."""

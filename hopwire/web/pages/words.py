@@ -37,7 +37,9 @@ def translations(language: str) -> NullTranslations:
         compiled = BytesIO()
         mofile.write_mo(compiled, catalog)
         compiled.seek(0)
-        found.merge(Translations(compiled))
+        some = Translations(compiled)
+        found.merge(some)
+        found.plural = some.plural  # merging forgets it
     return found
 
 

@@ -30,3 +30,9 @@ document.addEventListener("submit", (event) => {
     addEventListener("pageshow", () => delete form.dataset.sent, { once: true });
   }
 });
+
+// What is live stays as it is while somebody is in it with the keyboard.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const live = event.target;
+  if (live.matches("[hx-trigger^='every']") && live.contains(document.activeElement)) event.preventDefault();
+});

@@ -7,9 +7,9 @@ for (const figure of document.querySelectorAll("figure[data-plot]")) {
   const times = rows.map((row) => Date.parse(row.querySelector("time").dateTime) / 1000);
   const lines = names.map((_, n) => rows.map((row) => Number(row.querySelectorAll("[data-n]")[n].dataset.n)));
   const box = figure.querySelector("[data-picture]");
-  const colour = (name) => getComputedStyle(figure).getPropertyValue(name);
   const stroke = (n) => () => getComputedStyle(figure.querySelectorAll(".legend polyline")[n]).stroke;
-  const axis = { stroke: () => colour("--soft"), grid: { stroke: () => colour("--line") } };
+  const look = getComputedStyle(box);
+  const axis = { stroke: () => look.color, grid: { stroke: () => look.borderTopColor } };
   let plot = null;
 
   const draw = () => {
