@@ -25,7 +25,7 @@ from hopwire.timeline import said_in
 PAGE = 50
 LOOKED_THROUGH = 100_000  # messages for a page,
 PATIENCE_S = 0.1  # or what can be looked through in this time
-BITE = 2_000  # messages at a time
+BITE = 1_000  # messages at a time
 EXPORTED = 500  # messages at a time
 PAUSE_S = 0.001  # between bites of an export
 NEWEST = 2**62  # above every id
