@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 POLL_S = 1.0
 RETRY_S = 5.0  # after the store was unavailable
-AT_ONCE = 5
+AT_ONCE = 10
 LEASE_MS = 120_000  # longer than the mail server may take
 
 Write = Callable[[Account, Notice], Letter]
@@ -40,9 +40,10 @@ class Postman:
         """Until cancelled."""
         while True:
             try:
-                await self._mails.put_notices(self._write, self._clock())
-                if await self.turn() < AT_ONCE:
-                    await asyncio.sleep(POLL_S)
+                if await self._mails.waits(self._clock()):
+                    await self._mails.put_notices(self._write, self._clock())
+                    await self.turn()
+                await asyncio.sleep(POLL_S)
             except Unavailable:
                 await asyncio.sleep(RETRY_S)
             except Exception:  # a bug: what was taken is due again when its lease ends
@@ -50,7 +51,7 @@ class Postman:
                 await asyncio.sleep(RETRY_S)
 
     async def turn(self) -> int:
-        """Send what is due; how many letters that were."""
+        """Send the first of what is due; how many letters that were."""
         taken = await self._mails.take(AT_ONCE, LEASE_MS, self._clock())
         answers = await asyncio.gather(*map(self._hand_over, taken))
         gone = [one.id for one, has_left in zip(taken, answers, strict=True) if has_left]

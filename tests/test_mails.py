@@ -103,10 +103,13 @@ async def test_a_notice_is_mailed_once_to_who_wants_it(
         Notice(NOW, silent.id, "low_balance", "d1"),
         Notice(NOW - 2 * DAY_MS, wants.id, "held", "long ago"),
     )
+    assert await mails.waits(NOW)
     assert await mails.put_notices(about, NOW + SETTLED_MS - 1) == 0
     both = [mails.put_notices(about, NOW + SETTLED_MS) for _ in range(3)]
     assert sum(await asyncio.gather(*both)) == 1
     (put,) = await mails.take(10, LEASE_MS, NOW + SETTLED_MS)
+    assert not await mails.waits(NOW + SETTLED_MS)
+    assert await mails.waits(NOW + SETTLED_MS + LEASE_MS)
     assert put.letter == Letter("a@b.example", "low_balance", "5.00")
     await given(store, Notice(NOW + 10_000, wants.id, "held", "d2"))
     assert await mails.put_notices(about, NOW + 20_000) == 1

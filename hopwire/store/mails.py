@@ -47,6 +47,10 @@ class Mails:
         """Have them sent."""
         await self.engine.write(lambda tx: put_letters(tx, letters, now))
 
+    async def waits(self, now: int) -> bool:
+        """Whether there is something to send, or to write about; this writes nothing."""
+        return bool(await self.engine.read(lambda tx: tx.all("mail_waits", name=SERIES, now=now)))
+
     async def take(self, n: int, lease_ms: int, now: int) -> list[Mail]:
         """What is due, the oldest first; nobody else is given it until the lease ends."""
 

@@ -403,6 +403,10 @@ SELECT n.id, n.at, n.account_id, n.kind, n.period, n.detail,
 INSERT INTO mails (at, due_at, tries, recipient, subject, body)
 VALUES (:at, :due_at, :tries, :recipient, :subject, :body)
 
+-- name: mail_waits
+SELECT 1 FROM counters WHERE name = :name AND
+    (EXISTS (SELECT 1 FROM mails WHERE due_at <= :now) OR EXISTS (SELECT 1 FROM notices WHERE id > value))
+
 -- name: due_mails
 SELECT id, at, tries, recipient, subject, body FROM mails WHERE due_at <= :now
  ORDER BY due_at, id LIMIT :n {skip_locked}
