@@ -157,7 +157,7 @@ async def test_the_block_of_a_new_connector_is_shown_and_nothing_is_kept(cabinet
     page = await (await cabinet.person("boss", java_script_enabled=False)).open(LISTED)
     await page.get_by_role("button", name="Add").click()
     await page.get_by_role("link", name="smpp").click()
-    await page.get_by_label("Name").fill("operator-a")
+    await page.get_by_label("Name", exact=True).fill("operator-a")
     await page.locator("#host").fill("smsc.example.net")
     await page.locator("#system_id").fill("hopwire")
     await page.locator("#password").fill('p"ass\\word')

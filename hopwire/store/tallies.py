@@ -59,7 +59,7 @@ class Tallies:
 
     async def of(self, account_id: int | None, since: int, until: int = EVER) -> Sums:
         """The sums of the hours from that of `since` to before that of `until`; None: of all accounts."""
-        name, params = _scoped("tally_sums", account_id, since, until)
+        name, params = _scoped("tally_sums", "tally_sums_of_all", account_id, since, until)
         rows = await self._engine.read(lambda tx: tx.all(name, **params))
         return {(kind, detail): int(n) for kind, detail, n in rows}
 
@@ -75,7 +75,7 @@ class Tallies:
         self, account_id: int | None, kinds: Sequence[str], since: int, until: int = EVER
     ) -> dict[str, dict[int, int]]:
         """Kind -> hour -> its sum, as `of`; hours without any are left out."""
-        name, params = _scoped("tally_hours", account_id, since, until)
+        name, params = _scoped("tally_hours", "tally_hours_of_all", account_id, since, until)
         rows = await self._engine.read(lambda tx: tx.all(name, kinds=list(kinds), **params))
         found: dict[str, dict[int, int]] = {kind: {} for kind in kinds}
         for at, kind, n in rows:
@@ -92,33 +92,36 @@ class Tallies:
     async def count_old(self, now: int) -> bool:
         """Count a page of what had happened before there were tallies; whether there is more of it."""
         pages = (
-            partial(_page, "messages", _of_messages, now),
-            partial(_page, "events", _of_events, now),
-            partial(_page, "ledger", _of_ledger, now),
+            partial(_page, "tallied/messages", "messages_until", _of_messages, now),
+            partial(_page, "tallied/events", "events_until", _of_events, now),
+            partial(_page, "tallied/ledger", "ledger_until", _of_ledger, now),
         )
         return any([await self._engine.write(page) for page in pages])
 
 
-def _scoped(name: str, account_id: int | None, since: int, until: int) -> tuple[str, dict[str, int]]:
+def _scoped(
+    of_one: str, of_all: str, account_id: int | None, since: int, until: int
+) -> tuple[str, dict[str, int]]:
+    """Which of two queries to ask, and what with."""
     times = {"since": hour(since), "until": hour(until)}
     if account_id is None:
-        return f"{name}_of_all", times
-    return name, {"account_id": account_id, **times}
+        return of_all, times
+    return of_one, {"account_id": account_id, **times}
 
 
 # ---- what was there before
 
 
-def _page(series: str, count: Callable[[Tx, Sequence[Row]], Counts], now: int, tx: Tx) -> bool:
+def _page(series: str, query: str, count: Callable[[Tx, Sequence[Row]], Counts], now: int, tx: Tx) -> bool:
     """Count the newest rows that are not counted yet; whether there may be others. A row begins (id, at)."""
-    held = tx.all("hold_series", name=f"tallied/{series}")
+    held = tx.all("hold_series", name=series)
     if not held or not held[0][0]:
         return False
-    rows = tx.all(f"{series}_until", until=held[0][0], n=PAGE)
+    rows = tx.all(query, until=held[0][0], n=PAGE)
     recent = [row for row in rows if row[1] >= now - BACK_MS]
     more = len(recent) == PAGE
     write(tx, count(tx, recent))
-    tx.run("move_series", name=f"tallied/{series}", value=recent[-1][0] - 1 if more else 0)
+    tx.run("move_series", name=series, value=recent[-1][0] - 1 if more else 0)
     return more
 
 
