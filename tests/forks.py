@@ -144,6 +144,7 @@ if __name__ == "__main__":
     from hopwire import app, cli  # noqa: F401
 
     cli.app(["version"], standalone_mode=False)  # typer imports a part of itself with the first command
+    sys.stdout.flush()  # else every fork says it once more
     gc.freeze()
     serve(socket.socket(fileno=int(sys.argv[1])))
     finish(cli.main)

@@ -74,6 +74,7 @@ OWN_MACHINE = {  # they have to do with files, processes and the schema, not wit
     "connector test",
     "db upgrade",
     "demo",
+    "mail test",
     "secret forget-old",
     "secret list",
     "secret seal",

@@ -40,9 +40,12 @@ def pages(some: list[Page]) -> pytest.MarkDecorator:
 
 async def test_each_role_sees_its_pages_and_no_others(cabinet: Cabinet) -> None:
     """Every page of the table, for everybody; what is somebody else's is tested where it is made."""
+    dealer = await cabinet.account("dealer", language="en")
+    await cabinet.account("branch", parent_id=dealer.id, language="en")
+    customers = [(login, Who.CUSTOMER) for login in ("rival", "dealer", "branch")]
     for page in GETS:
         path = filled(page.path)
-        for login, role in (("", Who.VISITOR), ("rival", Who.CUSTOMER), ("boss", Who.OPERATOR)):
+        for login, role in (("", Who.VISITOR), *customers, ("boss", Who.OPERATOR)):
             reply = await cabinet.get(path, login, Accept="text/html")
             where = f"{path} as {login or 'a visitor'}"
             if page.who <= role:

@@ -91,10 +91,11 @@ async def test_a_message_that_a_program_sends_appears_and_is_followed_to_its_end
     message_id = await send_both(cabinet)
     link = listed.get_by_role("link", name="+380 50 123 4567")
     await expect(link).to_be_visible(timeout=15_000)
-    await link.focus()
     await cabinet.gateway.send(to=OTHER)
     await hand_over(cabinet, "smsc", Taken("another"))
     await expect(listed.locator("#rows tr")).to_have_count(2, timeout=15_000)
+    await link.focus()
+    await listed.evaluate("htmx.trigger('#rows', 'every')")  # it is time to fetch the list again
     await expect(link).to_be_focused()
     await link.press("Enter")
     await expect(listed).to_have_url(f"{cabinet.base}/messages/{message_id}")

@@ -15,6 +15,7 @@ from hopwire.store.senders import APPROVED, STATES, SenderName, Senders
 from hopwire.web.pages import guard
 from hopwire.web.pages.forms import Form
 from hopwire.web.pages.letters import NOTICES
+from hopwire.web.pages.marks import visible
 from hopwire.web.pages.money import KINDS
 from hopwire.web.pages.site import Page
 from hopwire.web.pages.visit import NotThere, Visit, Who
@@ -228,7 +229,7 @@ async def decide_sender(visit: Visit) -> Response:
     await Senders(visit.parts.engine, visit.actor).put([one])
     approved = one.state == APPROVED
     said = _("%(name)s may be used.") if approved else _("%(name)s may not be used.")
-    return visit.to(back, visit.words(said, name=one.name))
+    return visit.to(back, visit.words(said, name=visible(one.name)))
 
 
 async def add_sender(visit: Visit) -> Response:
@@ -240,7 +241,7 @@ async def add_sender(visit: Visit) -> Response:
         return await _shown(visit, account, form, 422)
     one = SenderName(account.id, name, channel, "", APPROVED, "", visit.now)
     await Senders(visit.parts.engine, visit.actor).put([one])
-    return visit.to(address_of(account.id), visit.words("%(name)s may be used.", name=name))
+    return visit.to(address_of(account.id), visit.words("%(name)s may be used.", name=visible(name)))
 
 
 PAGES = [
