@@ -30,6 +30,7 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 PASSWORD = gateway.PASSWORD  # of every account here
 HASH = hash_password(PASSWORD)
 WIDTHS = (320, 768, 1440)
+PICTURES = {("light", 1440), ("dark", 1440), ("dark", 320)}  # that are kept; all are looked at
 ARGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -199,7 +200,7 @@ async def look_over(cabinet: Cabinet, path: str, login: str, name: str = "") -> 
         for width in WIDTHS:
             await page.set_viewport_size({"width": width, "height": 900})
             await fits(page)
-            if name:
+            if name and (scheme, width) in PICTURES:
                 ARTEFACTS.mkdir(exist_ok=True)
                 file = ARTEFACTS / f"{name}-{width}-{scheme}-{language}.png"
                 await page.screenshot(path=file, full_page=True)
