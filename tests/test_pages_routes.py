@@ -162,7 +162,10 @@ async def test_the_way_of_a_message_is_told_in_words(cabinet: Cabinet) -> None:
     assert (await rows(page))[0][3] == "не працює: лише коли інших немає"
     await page.goto(cabinet.base + "/operator/routes/explain?number=%2B48601234567")
     await expect(page.locator("main")).to_contain_text("не веде жоден маршрут")
-    for query, told in (("number=1", "Це не номер"), ("number=0501234567&account=x", "логіном немає")):
+    for query, told in (
+        ("number=1", "Це не телефонний номер"),
+        ("number=0501234567&account=x", "логіном немає"),
+    ):
         await page.goto(f"{cabinet.base}/operator/routes/explain?{query}")
         await expect(page.locator("main")).to_contain_text(told)
 
