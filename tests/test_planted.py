@@ -83,7 +83,8 @@ def test_the_log_is_looked_at_while_it_is_captured_elsewhere(caplog: pytest.LogC
     [
         pytest.param(b"text/plain; charset=utf-8", f"errors:{NUMBER}\n".encode(), True, id="an error"),
         pytest.param(b"text/plain", b64encode(f'a:1:{{s:2:"{NUMBER}"}}'.encode(), b"-_"), True, id="encoded"),
-        pytest.param(b"text/html", b"<p>Hello</p>", True, id="a page"),
+        pytest.param(b"text/html", b"<p>Hello</p>", False, id="a page, which shows texts"),
+        pytest.param(b"text/html", f"<p>{planted.PASSWORD}</p>".encode(), True, id="a page with a secret"),
         pytest.param(b"application/json", json.dumps({"to": NUMBER}).encode(), False, id="the operator's"),
     ],
 )
