@@ -4,7 +4,6 @@ Rule: an id leaves only after the message, its reservation and its first due tim
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import NamedTuple
@@ -21,12 +20,12 @@ from hopwire.errors import (
     PriceTooHigh,
     SenderNotRegistered,
     TextTooLong,
-    Unavailable,
     ViberSenderNotRegistered,
 )
 from hopwire.model import Account, Price, SendRequest, SmsContent, Step, ViberButton, ViberImage
 from hopwire.phone import Number
 from hopwire.prices import PriceLists
+from hopwire.regularly import regularly
 from hopwire.routing import Names, Network, Tables, Times
 from hopwire.store import Accepted, Order, Standing, Store
 from hopwire.store.batch import Batch
@@ -37,8 +36,6 @@ from hopwire.store.routes import Routes
 from hopwire.store.senders import Allowed, Senders
 from hopwire.store.templates import TemplateBook
 from hopwire.templates import Templates
-
-log = logging.getLogger(__name__)
 
 WATCH_S = 0.5  # how soon a revoked key, a new price or a closed account is known everywhere
 
@@ -116,14 +113,7 @@ class Admission:
 
     async def watch(self) -> None:
         """Keep what is remembered of the directory fresh, until cancelled."""
-        while True:
-            try:
-                await self.refresh()
-            except Unavailable:
-                pass  # what is remembered is the best there is
-            except Exception:  # a bug: what is remembered stays, and is read again at the next turn
-                log.exception("the directory could not be read")
-            await asyncio.sleep(WATCH_S)
+        await regularly(self.refresh, WATCH_S, "the directory could not be read")
 
     async def admit(
         self,

@@ -17,7 +17,7 @@ FLOORS = [
     {"sms", "delivery", "limits", "access", "contents", "minutes", "tariffs", "templates"},
     {"routing", "inbox", "timeline", "mailing"},
     {"tallies"},
-    {"store", "channels", "simulators", "logs", "fetch", "mail"},
+    {"store", "channels", "simulators", "logs", "fetch", "mail", "regularly"},
     {"admission", "worker", "webhooks", "credentials", "accounts", "routes", "postman"},
     {"mailings"},  # each row goes the way of a request
     {"web", "cli"},

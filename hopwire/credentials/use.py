@@ -1,12 +1,7 @@
 """When keys were used and seen in a URL: remembered in the process, written down now and then."""
 
-import asyncio
-import logging
-
-from hopwire.errors import Unavailable
+from hopwire.regularly import regularly
 from hopwire.store.directory import Directory
-
-log = logging.getLogger(__name__)
 
 WRITE_S = 30.0
 MINUTE_MS = 60_000
@@ -44,14 +39,7 @@ class KeyUse:
 
     async def watch(self) -> None:
         """Write now and then, until cancelled."""
-        while True:
-            await asyncio.sleep(WRITE_S)
-            try:
-                await self.write()
-            except Unavailable:
-                pass  # it is remembered
-            except Exception:  # a bug: it is remembered, and tried again at the next turn
-                log.exception("when keys were used could not be written down")
+        await regularly(self.write, WRITE_S, "when keys were used could not be written down")
 
 
 def _by_moment(seen: Seen) -> dict[int, list[int]]:

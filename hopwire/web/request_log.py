@@ -4,15 +4,12 @@ Rule 1: a request pays for a look into a table in memory, and for nothing else.
 Rule 2: what cannot be written waits, and is given up beyond `MOST`; a crash forgets the last second of it.
 """
 
-import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from hopwire.errors import OutcomeUnknown, Unavailable
+from hopwire.errors import OutcomeUnknown
+from hopwire.regularly import regularly
 from hopwire.store.requests import Asked
-
-log = logging.getLogger(__name__)
 
 WRITE_S = 1.0
 MOST = 10_000  # rows
@@ -68,14 +65,7 @@ class RequestLog:
 
     async def watch(self) -> None:
         """Write every second, until cancelled."""
-        while True:
-            await asyncio.sleep(WRITE_S)
-            try:
-                await self.write()
-            except Unavailable:
-                pass  # it is remembered
-            except Exception:  # a bug: it is remembered, and tried again at the next turn
-                log.exception("the log of requests could not be written down")
+        await regularly(self.write, WRITE_S, "the log of requests could not be written down")
 
 
 def _row(one: tuple[Where, _Seen]) -> Asked:
