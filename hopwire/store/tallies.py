@@ -28,6 +28,11 @@ Counts = Counter[tuple[int, int, str, str]]
 """(account, hour, kind, detail) -> how much more."""
 
 
+def total(sums: Sums, kind: str) -> int:
+    """The sum of a kind, whatever its details."""
+    return sum(n for (one, _), n in sums.items() if one == kind)
+
+
 def add(counts: Counts, account_id: int, at: int, counted: Iterable[Count]) -> None:
     for kind, detail, n in counted:
         counts[account_id, hour(at), kind, detail] += n

@@ -15,7 +15,7 @@ from hopwire.routes import listed
 from hopwire.store.connectors import FRESH_MS, Connectors
 from hopwire.store.routes import Routes
 from hopwire.store.senders import APPROVED, Senders
-from hopwire.store.tallies import Sums, Tallies
+from hopwire.store.tallies import Sums, Tallies, total
 from hopwire.web.pages import samples
 from hopwire.web.pages.charts import Bar, Chart, daily
 from hopwire.web.pages.site import Page
@@ -49,21 +49,18 @@ class Happened(NamedTuple):
 
     @classmethod
     def of(cls, sums: Sums) -> "Happened":
-        def total(kind: str) -> int:
-            return sum(n for (one, _), n in sums.items() if one == kind)
-
         delivered = {channel: sums.get(("delivered", channel), 0) for channel in ("viber", "sms")}
         spent = {channel: sums.get(("spent", channel), 0) for channel in ("viber", "sms")}
         return cls(
-            accepted=total("accepted"),
+            accepted=total(sums, "accepted"),
             viber=delivered["viber"],
             sms=delivered["sms"],
-            seen=total("seen"),
-            redirected=total("redirected"),
-            partial=total("partial"),
-            failed=total("failed"),
+            seen=total(sums, "seen"),
+            redirected=total(sums, "redirected"),
+            partial=total(sums, "partial"),
+            failed=total(sums, "failed"),
             spent=spent,
-            saved=total("saved"),
+            saved=total(sums, "saved"),
         )
 
     @property

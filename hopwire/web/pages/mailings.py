@@ -43,16 +43,15 @@ SAID = {
 
 
 async def mailings(visit: Visit) -> Response:
-    before = visit.query.get("before", "")
-    number = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else NEWEST
-    found = await Mailings(visit.parts.engine).page(visit.account.id, PAGE + 1, number)
+    before = visit.cursor("before", NEWEST)
+    found = await Mailings(visit.parts.engine).page(visit.account.id, PAGE + 1, before)
     older = visit.address_with(before=found[PAGE - 1].id) if len(found) > PAGE else ""
     return visit.render(
         "mailings.html",
         mailings=found[:PAGE],
         badge_of=lambda one: badge_of(one, visit.now),
         older=older,
-        newest="/mailings" if before else "",
+        newest="/mailings" if visit.query.get("before") else "",
     )
 
 

@@ -18,7 +18,7 @@ from hopwire.web.pages.letters import NOTICES
 from hopwire.web.pages.marks import visible
 from hopwire.web.pages.money import KINDS
 from hopwire.web.pages.site import Page
-from hopwire.web.pages.visit import NotThere, Visit, Who
+from hopwire.web.pages.visit import NotThere, Visit, Who, is_id
 from hopwire.web.pages.words import Words
 from hopwire.web.pages.words import marked as _
 
@@ -218,7 +218,7 @@ async def decide_sender(visit: Visit) -> Response:
     form = Form(await visit.form(), visit.words)
     back = guard.inner(form.value("next"))
     typed = form.value("account")
-    if form.value("state") not in STATES or not typed.isascii() or not typed.isdecimal() or len(typed) > 18:
+    if form.value("state") not in STATES or not is_id(typed):
         raise NotThere
     which = int(typed), form.value("name"), form.value("channel"), form.value("connector")
     known = [one for one in await Senders(visit.parts.engine).of(which[0]) if one[:4] == which]

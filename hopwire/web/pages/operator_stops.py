@@ -8,7 +8,7 @@ from hopwire.model import Account
 from hopwire.store.inbox import EVERYONE, Inbox, Stop
 from hopwire.web.pages.forms import Form
 from hopwire.web.pages.site import Page
-from hopwire.web.pages.visit import NotThere, Visit, Who
+from hopwire.web.pages.visit import NotThere, Visit, Who, is_id
 from hopwire.web.pages.words import marked as _
 
 SHOWN = 100
@@ -51,8 +51,7 @@ async def _found(visit: Visit, search: Form) -> list[Stop]:
         if whose is None:
             return []
         return [Stop(whose, *one) for one in await inbox.stopped_after(whose, number, SHOWN + 1)]
-    behind = int(account) if account.isascii() and account.isdecimal() and len(account) < 19 else 0
-    return await inbox.stops((number, behind), SHOWN + 1)
+    return await inbox.stops((number, int(account) if is_id(account) else 0), SHOWN + 1)
 
 
 async def _whose(visit: Visit, form: Form) -> int | None:
@@ -92,7 +91,7 @@ async def _digits(visit: Visit, form: Form, whose: int | None) -> str:
 async def remove(visit: Visit) -> Response:
     form = await visit.form()
     whose, back = form.get("whose", ""), form.get("back", "")
-    if not (whose.isascii() and whose.isdecimal() and len(whose) < 19):
+    if not is_id(whose):
         raise NotThere
     if not await Inbox(visit.parts.engine, visit.actor).unstop(int(whose), form.get("number", "")[:40]):
         raise NotThere

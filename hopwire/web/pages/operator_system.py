@@ -9,7 +9,8 @@ from starlette.responses import Response
 from hopwire.config import Config, settings_of
 from hopwire.store.about import about, migrations
 from hopwire.store.connectors import FRESH_MS, Connectors
-from hopwire.store.tallies import Tallies
+from hopwire.store.tallies import Tallies, total
+from hopwire.web.pages.overview import STATES
 from hopwire.web.pages.site import Page
 from hopwire.web.pages.visit import Visit, Who
 from hopwire.web.pages.words import marked as _
@@ -21,14 +22,6 @@ COUNTED = {
     "partial": _("Delivered in part"),
     "failed": _("Not delivered"),
     "deleted": _("Deleted before they left"),
-}
-STATES = {  # of a connector: tone, words, icon
-    "up": ("good", _("up"), "check"),
-    "partly up": ("late", _("partly up"), "half"),
-    "throttled": ("late", _("throttled"), "hourglass"),
-    "paused": ("late", _("paused"), "pause"),
-    "down": ("bad", _("down"), "cross"),
-    "refused": ("bad", _("refused"), "cross"),
 }
 
 
@@ -60,10 +53,7 @@ async def system(visit: Visit) -> Response:
         migrations=migrations(),
         disk=disk_of(visit.parts.config),
         workers=await _workers(visit),
-        counted=[
-            (said, sum(n for (kind, _detail), n in sums.items() if kind == one))
-            for one, said in COUNTED.items()
-        ],
+        counted=[(said, total(sums, kind)) for kind, said in COUNTED.items()],
         states=STATES,
         settings=list(settings_of(visit.parts.config)),
     )

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from hopwire import choice, tallies
 from hopwire.minutes import MINUTE_MS, Minute
 from hopwire.store.connectors import FRESH_MS, Connectors, Told
-from hopwire.store.tallies import Sums, Tallies
+from hopwire.store.tallies import Sums, Tallies, total
 from hopwire.tallies import HOUR_MS
 from hopwire.web.pages.charts import Bar, Chart, Line, Plot, hourly
 from hopwire.web.pages.site import Page
@@ -60,9 +60,9 @@ async def overview(visit: Visit) -> Response:
     stands = together(visit.parts.config.connectors, await connectors.states(now - FRESH_MS))
     return visit.render(
         "overview.html",
-        accepted=_total(today, "accepted"),
-        delivered=_total(today, "delivered"),
-        failed=_total(today, "failed"),
+        accepted=total(today, "accepted"),
+        delivered=total(today, "delivered"),
+        failed=total(today, "failed"),
         rate=_rate(minutes, now),
         due=due,
         late_ms=late_ms,
@@ -75,10 +75,6 @@ async def overview(visit: Visit) -> Response:
         hours=_hours(hours["accepted"], since, now, words),
         failures=_failures(today, words),
     )
-
-
-def _total(sums: Sums, kind: str) -> int:
-    return sum(n for (one, _), n in sums.items() if one == kind)
 
 
 def _rate(minutes: Iterable[Minute], now: int) -> float:

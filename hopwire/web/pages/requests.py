@@ -28,8 +28,7 @@ async def requests(visit: Visit) -> Response:
     days = visit.parts.config.cabinet.requests_days
     keys = {one.id: one for one in await visit.directory.keys_of(visit.account.id)}
     outcome = choices(OUTCOMES, visit.query.get("outcome", ""), "")
-    key_id = _number(visit.query.get("key", ""), ALL_KEYS)
-    before = _number(visit.query.get("before", ""), FIRST)
+    key_id, before = visit.cursor("key", ALL_KEYS), visit.cursor("before", FIRST)
     log = Requests(visit.parts.engine)
     found = await log.newest(visit.account.id, ROWS + 1, before, key_id, outcome)
     named = {key: f"{one.name} ({one.prefix}…)".strip() for key, one in keys.items()}
@@ -45,10 +44,6 @@ async def requests(visit: Visit) -> Response:
         newest=visit.address_with(before=None) if before != FIRST else "",
         filtered=bool(outcome or key_id != ALL_KEYS),
     )
-
-
-def _number(typed: str, otherwise: int) -> int:
-    return int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < 19 else otherwise
 
 
 def _why(visit: Visit, outcome: str) -> str:
