@@ -80,8 +80,8 @@ class Mailings:
         """Rows behind those that are there; whether the mailing still takes them."""
 
         def work(tx: Tx) -> bool:
-            mailing = _held(tx, account_id, mailing_id)
-            if mailing is None or mailing.state is not State.READING:
+            mailing = _being_read(tx, account_id, mailing_id)
+            if mailing is None:
                 return False
             made = [_new_row(mailing_id, n, row) for n, row in enumerate(rows, mailing.total + 1)]
             tx.many("create_mailing_row", made)
@@ -94,8 +94,8 @@ class Mailings:
         """All rows are there: it may be checked."""
 
         def work(tx: Tx) -> bool:
-            mailing = _held(tx, account_id, mailing_id)
-            if mailing is None or mailing.state is not State.READING:
+            mailing = _being_read(tx, account_id, mailing_id)
+            if mailing is None:
                 return False
             _move(tx, mailing, State.CHECKING if mailing.checked < mailing.total else State.READY)
             return True
@@ -106,8 +106,8 @@ class Mailings:
         """Its list cannot be read: it was never there."""
 
         def work(tx: Tx) -> bool:
-            mailing = _held(tx, account_id, mailing_id)
-            if mailing is None or mailing.state is not State.READING:
+            mailing = _being_read(tx, account_id, mailing_id)
+            if mailing is None:
                 return False
             if tx.run("drop_rows", mailing_id=mailing_id, n=PAGE):
                 return True
@@ -331,6 +331,12 @@ def erase_rows(tx: Tx, names: Sequence[str], stands_for: str) -> int:
 def _held(tx: Tx, account_id: int, mailing_id: int) -> Mailing | None:
     rows = tx.all("hold_mailing", account_id=account_id, id=mailing_id)
     return _mailing(rows[0]) if rows else None
+
+
+def _being_read(tx: Tx, account_id: int, mailing_id: int) -> Mailing | None:
+    """The same, as long as its list comes in."""
+    mailing = _held(tx, account_id, mailing_id)
+    return mailing if mailing is not None and mailing.state is State.READING else None
 
 
 def _leased(tx: Tx, account_id: int, mailing_id: int, worker: str) -> Mailing | None:

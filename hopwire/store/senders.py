@@ -30,6 +30,14 @@ class Senders(Audited):
         rows = await self.engine.read(lambda tx: tx.all("sender_names_of", account_id=account_id))
         return [SenderName._make(row) for row in rows]
 
+    async def usable(self, account_id: int) -> dict[str, list[str]]:
+        """Channel -> the names that are approved for it, in their order."""
+        approved = [one for one in await self.of(account_id) if one.state == APPROVED]
+        return {
+            channel: sorted({one.name for one in approved if one.channel in ("", channel)})
+            for channel in ("sms", "viber")
+        }
+
     async def requested(self, n: int) -> list[SenderName]:
         """Those that wait for an answer, of all accounts; the one that has waited longest first."""
         rows = await self.engine.read(lambda tx: tx.all("sender_names_in", state=REQUESTED, n=n))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hopwire import phone
 from hopwire.admission import Quote
@@ -12,7 +12,7 @@ from hopwire.mailing import fill, gaps, written
 from hopwire.model import Account, SmsText
 from hopwire.phone import Number
 from hopwire.sms import Explained
-from hopwire.store.senders import APPROVED, Senders
+from hopwire.store.senders import Senders
 from hopwire.web.pages.forms import Form
 from hopwire.web.pages.visit import Visit
 from hopwire.web.pages.words import marked as _
@@ -98,13 +98,10 @@ def gap_field(draft: Draft) -> str:
     return next((field for field in written(draft) if "{{" in getattr(draft, field)), "message")
 
 
-async def names(visit: Visit) -> dict[str, list[str]]:
-    """The names that the account may send under, by channel."""
-    found = await Senders(visit.parts.engine).of(visit.account.id)
-    return {
-        channel: sorted({one.name for one in found if one.state == APPROVED and one.channel in ("", channel)})
-        for channel in ("sms", "viber")
-    }
+async def choices(visit: Visit) -> dict[str, Any]:
+    """What the fields of a form offer."""
+    names = await Senders(visit.parts.engine).usable(visit.account.id)
+    return {"ways": WAYS, "kinds": KINDS, "lifetimes": LIFETIMES, "names": names}
 
 
 def anyone(account: Account) -> Number | None:

@@ -14,7 +14,7 @@ from hopwire.model import Account, Route
 from hopwire.routes import listed
 from hopwire.store.connectors import FRESH_MS, Connectors
 from hopwire.store.routes import Routes
-from hopwire.store.senders import APPROVED, Senders
+from hopwire.store.senders import Senders
 from hopwire.store.tallies import Sums, Tallies, total
 from hopwire.web.pages import samples
 from hopwire.web.pages.charts import Bar, Chart, daily
@@ -191,8 +191,8 @@ class First(NamedTuple):
 async def _first(visit: Visit) -> First:
     keys = await visit.directory.keys_of(visit.account.id)
     key = next((one for one in reversed(keys) if one.is_valid(visit.now)), None)
-    names = [one for one in await Senders(visit.parts.engine).of(visit.account.id) if one.state == APPROVED]
-    sender = next((one.name for one in names if one.channel in ("", "sms")), "Shop")
+    names = await Senders(visit.parts.engine).usable(visit.account.id)
+    sender = next(iter(names["sms"]), samples.SENDER)
     task = samples.tasks(sender, sender)[0]
     written = samples.written(key) if key else samples.REST
     fields = {"key": written, **task.fields}

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from hopwire import addresses
 from hopwire.credentials import key_digest, key_label, new_key
 from hopwire.model import SCOPES, ApiKey
-from hopwire.store.senders import APPROVED, Senders
+from hopwire.store.senders import Senders
 from hopwire.web.pages import samples
 from hopwire.web.pages.forms import Form
 from hopwire.web.pages.site import Page
@@ -78,11 +78,8 @@ async def _mine(visit: Visit) -> ApiKey:
 
 async def _ready(visit: Visit, key: str, scopes: Sequence[str]) -> dict[str, list[samples.Sample]]:
     """Language -> what a key may do, in code."""
-    names = [one for one in await Senders(visit.parts.engine).of(visit.account.id) if one.state == APPROVED]
-    sms, viber = (
-        next((one.name for one in names if one.channel in ("", channel)), "Shop")
-        for channel in ("sms", "viber")
-    )
+    names = await Senders(visit.parts.engine).usable(visit.account.id)
+    sms, viber = (next(iter(names[channel]), samples.SENDER) for channel in ("sms", "viber"))
     some = tuple(task for task in samples.tasks(sms, viber) if task.scope in scopes)
     url = f"{visit.own_address}/api/http.php"
     return {language: list(samples.samples(language, url, key, some)) for language in samples.LANGUAGES}

@@ -12,6 +12,7 @@ from hopwire.model import Status
 from hopwire.privacy import pseudonym
 from hopwire.store.search import EVER, EVERYBODY, NEWEST, Filter
 from hopwire.web.pages.forms import Form
+from hopwire.web.pages.named import account_named
 from hopwire.web.pages.visit import Visit, is_id
 from hopwire.web.pages.words import marked as _
 
@@ -128,11 +129,6 @@ def _moment(visit: Visit, form: Form, name: str, otherwise: int, more_ms: int) -
 
 
 async def _account(visit: Visit, form: Form) -> int:
-    """The account of a login; of an unknown one, none that there is."""
-    login = form.value("account")
-    if not login:
-        return EVERYBODY
-    found = await visit.directory.account_by_login(login)
-    if found is None:
-        form.wrong("account", "There is no account with this login.")
-    return found[0].id if found else EVERYBODY
+    """The account of a login."""
+    found = await account_named(visit, form, "account")
+    return found.id if found else EVERYBODY

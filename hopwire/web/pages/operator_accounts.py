@@ -9,6 +9,7 @@ from hopwire import accounts as rules
 from hopwire.credentials import hash_password, new_password, plain_login
 from hopwire.model import Account, AccountStatus
 from hopwire.web.pages.forms import Form
+from hopwire.web.pages.named import account_named
 from hopwire.web.pages.site import Page
 from hopwire.web.pages.visit import Visit, Who, choices
 from hopwire.web.pages.words import marked as _
@@ -88,15 +89,10 @@ def _traits(form: Form) -> dict[str, Any]:
 
 async def _reseller(visit: Visit, form: Form) -> Account | None:
     """The account whose sub-account it is to be."""
-    typed = plain_login(form.value("reseller").strip())
-    if not typed:
-        return None
-    found = await visit.directory.account_by_login(typed)
-    if found is None:
-        form.wrong("reseller", _("There is no account with this login."))
-    elif found[0].parent_id is not None:
+    found = await account_named(visit, form, "reseller")
+    if found is not None and found.parent_id is not None:
         form.wrong("reseller", _("A sub-account cannot have sub-accounts."))
-    return found[0] if found else None
+    return found
 
 
 async def check_address(visit: Visit, form: Form, email: object, account_id: int = 0) -> None:

@@ -3,10 +3,10 @@
 from starlette.responses import Response
 
 from hopwire import phone
-from hopwire.credentials import plain_login
 from hopwire.model import Account
 from hopwire.store.inbox import EVERYONE, Inbox, Stop
 from hopwire.web.pages.forms import Form
+from hopwire.web.pages.named import account_named
 from hopwire.web.pages.site import Page
 from hopwire.web.pages.visit import NotThere, Visit, Who, is_id
 from hopwire.web.pages.words import marked as _
@@ -56,14 +56,12 @@ async def _found(visit: Visit, search: Form) -> list[Stop]:
 
 async def _whose(visit: Visit, form: Form) -> int | None:
     """Whose list is meant, `EVERYONE` for that of all; None, and a complaint, where nobody has this login."""
-    typed = form.value("account").strip()
-    if typed == ALL:
+    if form.value("account").strip() == ALL:
         return EVERYONE
-    found = await visit.directory.account_by_login(plain_login(typed))
+    found = await account_named(visit, form, "account")
     if found is None:
         form.wrong("account", _("There is no account with this login."))
-        return None
-    return found[0].id
+    return found.id if found else None
 
 
 async def add(visit: Visit) -> Response:

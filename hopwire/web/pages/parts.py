@@ -29,10 +29,10 @@ class Parts:
     secret: bytes  # the installation's
     paths: frozenset[str]  # of all pages
     allowance: Allowance = field(default_factory=Allowance)
-    sessions: Sessions = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "sessions", Sessions(self.store.engine))
+    @property
+    def sessions(self) -> Sessions:
+        return Sessions(self.store.engine)
 
     @property
     def mails(self) -> Mails:
@@ -46,10 +46,6 @@ class Parts:
     @property
     def engine(self) -> Engine:
         return self.store.engine
-
-    @staticmethod
-    def templates(language: str) -> jinja2.Environment:
-        return templates(language)
 
 
 @lru_cache

@@ -9,7 +9,8 @@ from hopwire.prices import PROMOTIONAL
 from hopwire.routing import sms_type
 from hopwire.store.directory import NOBODY
 from hopwire.web.pages.forms import Form
-from hopwire.web.pages.prices import book, logins
+from hopwire.web.pages.named import account_named
+from hopwire.web.pages.prices import book
 from hopwire.web.pages.site import Page
 from hopwire.web.pages.visit import Visit, Who
 
@@ -33,21 +34,15 @@ async def number(visit: Visit) -> Response:
 
 async def _payer(visit: Visit, form: Form) -> Account:
     """The account that is named, or somebody of the plan, or anybody."""
-    login, plan = form.value("account").strip(), form.value("plan").strip()
-    if login and plan:
+    plan = form.value("plan").strip()
+    if plan and form.value("account").strip():
         form.wrong("plan", "Give an account or a plan, not both.")
-    if not login:
-        return replace(NOBODY, plan=plan)
-    found = await visit.directory.account_by_login(login)
-    if found is None:
-        form.wrong("account", "There is no account with this login.")
-        return NOBODY
-    return found[0]
+    return await account_named(visit, form, "account") or replace(NOBODY, plan=plan)
 
 
 async def _render(visit: Visit, form: Form, status: int = 200, **answer: object) -> Response:
     accounts = await visit.directory.accounts()
-    names = await logins(visit)
+    names = {one.id: one.login for one in accounts}
     payer = answer.get("payer")
     usual = {"sms": sms_type(payer) if isinstance(payer, Account) else "", "viber": PROMOTIONAL}
     values = {

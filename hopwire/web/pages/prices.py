@@ -219,8 +219,10 @@ def _for_a_field(at: datetime) -> str:
 
 
 async def _edit(visit: Visit, form: Form, old: Price | None, status: int = 422) -> Response:
-    plans = sorted({one.plan for one in await visit.directory.accounts() if one.plan})
-    found = shown([old], [old], await logins(visit), visit)[0] if old else None
+    accounts = await visit.directory.accounts()
+    plans = sorted({one.plan for one in accounts if one.plan})
+    names = {one.id: one.login for one in accounts}
+    found = shown([old], [old], names, visit)[0] if old else None
     known = {"plans": plans, "connectors": list(visit.parts.config.connectors)}
     return visit.render("prices_edit.html", status=status, form=form, old=found, **known)
 

@@ -3,10 +3,10 @@
 from starlette.responses import Response
 
 from hopwire import phone, routes
-from hopwire.model import Account
 from hopwire.prices import CHANNELS, TYPES
 from hopwire.store.directory import NOBODY
 from hopwire.web.pages.forms import Form
+from hopwire.web.pages.named import account_named
 from hopwire.web.pages.operator_routes import name_of
 from hopwire.web.pages.overview import STATES
 from hopwire.web.pages.site import Page
@@ -38,7 +38,7 @@ async def explain(visit: Visit) -> Response:
     form = Form(visit.query, visit.words)
     if not form.value("number").strip():
         return visit.render("routes_number.html", form=form, found=None)
-    payer = await _payer(visit, form)
+    payer = await account_named(visit, form, "account") or NOBODY  # whom everyone's prices are for
     read = phone.parse(form.value("number").strip(), payer.home_country)
     if read is None:
         form.wrong("number", "This is no phone number.")
@@ -61,17 +61,6 @@ async def explain(visit: Visit) -> Response:
         country=country,
         states=STATES,
     )
-
-
-async def _payer(visit: Visit, form: Form) -> Account:
-    """The account that is named; without a name whom everyone's prices are for."""
-    login = form.value("account").strip()
-    if not login:
-        return NOBODY
-    found = await visit.directory.account_by_login(login)
-    if found is None:
-        form.wrong("account", "There is no account with this login.")
-    return found[0] if found else NOBODY
 
 
 PAGES = [Page("/operator/routes/explain", explain, Who.OPERATOR)]

@@ -14,6 +14,7 @@ from hopwire.web.pages.words import marked as _
 Fields = Mapping[str, str]
 
 TO = "380501234567"  # a number to be replaced by the reader's own
+SENDER = "Shop"  # the same, of who has no name yet
 ID = "84523377"  # what `send` has answered
 REST = "<the rest of the key>"
 

@@ -17,7 +17,6 @@ from hopwire.web.pages.visit import Problem, Visit
 
 
 async def second_factor(visit: Visit) -> Response:
-    visit.must_be_himself()
     if visit.has_second_factor:
         return await _on(visit, Form(words=visit.words))
     seed = totp.new_seed()
@@ -45,7 +44,6 @@ async def _on(visit: Visit, form: Form, status: int = 200) -> Response:
 
 
 async def turn_on(visit: Visit) -> Response:
-    visit.must_be_himself()
     if visit.has_second_factor:
         return visit.to("/settings/second-factor")
     form, account = Form(await visit.form(), visit.words), visit.account
@@ -84,7 +82,6 @@ async def renew(visit: Visit) -> Response:
 
 async def _with_code(visit: Visit) -> Form:
     """A form with a code that counts, or with what is wrong with it."""
-    visit.must_be_himself()
     form = Form(await visit.form(), visit.words)
     if not await visit.parts.credentials.shows_code(visit.account.login, form.value("code").strip()):
         form.wrong("code", "This code does not count. Wait for the next one, or type a recovery code.")

@@ -23,12 +23,10 @@ USED = _("This link has been used, or is too old. Ask for another one.")
 
 
 async def email_form(visit: Visit) -> Response:
-    visit.must_be_himself()
     return visit.render("email.html", form=Form(words=visit.words))
 
 
 async def email(visit: Visit) -> Response:
-    visit.must_be_himself()
     form = Form(await visit.form(), visit.words)
     wanted = read_email(form)
     if not visit.parts.sends_mail:
@@ -115,7 +113,6 @@ async def _knows(visit: Visit, typed: str) -> bool:
 
 
 async def api_password_form(visit: Visit) -> Response:
-    visit.must_be_himself()
     return await _api_password(visit, Form(words=visit.words))
 
 
@@ -125,7 +122,6 @@ async def _api_password(visit: Visit, form: Form, status: int = 200) -> Response
 
 
 async def api_password(visit: Visit) -> Response:
-    visit.must_be_himself()
     form, account = Form(await visit.form(), visit.words), visit.account
     new = new_password.read(form, account.login, account.email, account.customer)
     if form.errors:
@@ -135,7 +131,6 @@ async def api_password(visit: Visit) -> Response:
 
 
 async def api_password_off(visit: Visit) -> Response:
-    visit.must_be_himself()
     await visit.directory.set_api_password(visit.account.id, "")
     return visit.to("/settings", visit.words("There is no password for the API alone any more."))
 

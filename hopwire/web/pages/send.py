@@ -7,10 +7,8 @@ Rule 2: the form that sends has a key of its own: pressed twice, or sent again b
 import re
 import secrets
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from itertools import islice
 from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
@@ -23,6 +21,7 @@ from hopwire.mailing import NoValueError, fill, gaps
 from hopwire.mailings import read_in
 from hopwire.model import Caller, SendRequest
 from hopwire.store.mailings import Mailings, Texts
+from hopwire.store.senders import Senders
 from hopwire.web.pages import drafts
 from hopwire.web.pages.forms import Form
 from hopwire.web.pages.site import Page
@@ -58,7 +57,7 @@ async def _begin(visit: Visit) -> dict[str, str]:
         if not found:
             raise NotThere
         return drafts.fields(found[0].draft)
-    allowed = await drafts.names(visit)
+    allowed = await Senders(visit.parts.engine).usable(visit.account.id)
     first = {"sender": next(iter(allowed["sms"]), ""), "viber_from": next(iter(allowed["viber"]), "")}
     return {**drafts.fields(drafts.EMPTY), **first}
 
@@ -80,11 +79,8 @@ async def _page(visit: Visit, form: Form, status: int = 200) -> Response:
         "send.html",
         status=status,
         form=form,
-        ways=drafts.WAYS,
-        kinds=drafts.KINDS,
-        lifetimes=drafts.LIFETIMES,
-        names=await drafts.names(visit),
         preview=await drafts.preview(visit, draft, number, {}),
+        **await drafts.choices(visit),
     )
 
 
@@ -163,10 +159,8 @@ def moment_of(visit: Visit, form: Form) -> int | None:
     typed = form.value("at").strip()
     if not typed:
         return None
-    try:
-        local = datetime.fromisoformat(typed).replace(tzinfo=ZoneInfo(visit.account.time_zone))
-        at = int(local.timestamp() * 1000)
-    except (ValueError, OverflowError):
+    at = visit.words.moment_of(typed)
+    if at is None:
         form.wrong("at", BadAskDate.text)
         return None
     if at > visit.now + YEAR_MS:

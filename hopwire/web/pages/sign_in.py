@@ -47,7 +47,7 @@ async def prove_form(visit: Visit) -> Response:
 
 
 async def prove(visit: Visit) -> Response:
-    """The password again. Who looks at another's account has proved his own."""
+    """The password again."""
     form = Form(await visit.form(), visit.words)
     given = (visit.account.login, form.value("password"), form.value("code").strip())
     try:

@@ -49,15 +49,7 @@ async def remove(visit: Visit) -> Response:
 
 
 async def _page(visit: Visit, form: Form, status: int = 200) -> Response:
-    return visit.render(
-        "text.html",
-        status=status,
-        form=form,
-        ways=drafts.WAYS,
-        kinds=drafts.KINDS,
-        lifetimes=drafts.LIFETIMES,
-        names=await drafts.names(visit),
-    )
+    return visit.render("text.html", status=status, form=form, **await drafts.choices(visit))
 
 
 PAGES = [

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote, urlencode
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from hopwire import __version__, accounts
 from hopwire.credentials import From
@@ -20,7 +20,7 @@ from hopwire.store.directory import Directory
 from hopwire.store.sessions import LONGEST_MS, Session, SignedIn
 from hopwire.web.addresses import client_address
 from hopwire.web.pages import nav
-from hopwire.web.pages.parts import Parts
+from hopwire.web.pages.parts import Parts, templates
 from hopwire.web.pages.words import LANGUAGES, Words, language_of, marked
 
 FORM_BYTES = 1_048_576  # of a form without a file
@@ -112,7 +112,10 @@ class Visit:
         return self.signed_in is not None and self.signed_in.second_factor
 
     def must_be_himself(self) -> None:
-        """What opens somebody's door no operator may change who looks at his cabinet; raises Problem."""
+        """What opens somebody's door no operator may change who looks at his cabinet; raises Problem.
+
+        Pages with `proof` are closed to him anyway.
+        """
         if self.is_guest:
             raise Problem(403, "This can be changed by the account's owner alone.")
 
@@ -247,7 +250,7 @@ class Visit:
 
     def render(self, template: str, *, status: int = 200, **values: Any) -> Response:
         """A page."""
-        page = self.parts.templates(self.language).get_template(template)
+        page = templates(self.language).get_template(template)
         said = self.request.cookies.get(SAID)
         body = page.render(visit=self, words=self.words, said=unquote(said) if said else "", **values)
         response = HTMLResponse(body, status)
@@ -264,8 +267,6 @@ class Visit:
 
     def file_of(self, name: str, rows: Any, kind: str = "text/csv; charset=utf-8") -> Response:
         """A file to keep, out of chunks of text or bytes that come one by one; the name is ours."""
-        from starlette.responses import StreamingResponse
-
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return StreamingResponse(rows, media_type=kind, headers=headers)
 
