@@ -1,16 +1,15 @@
 """The page of the demo, as a reader with and without JavaScript meets it."""
 
 import asyncio
-import os
 import shlex
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from cabinet import ARTEFACTS, chromium
+from playwright.async_api import Browser, Page, expect
 from simulated import Simulated, simulated
 
 from hopwire.model import STATUS_TEXT, FlashSms, SmsText, Status, WapPush
@@ -19,17 +18,6 @@ from hopwire.simulators.phone import Badge, Missing, Told, ToldStep, badge, cloc
 from hopwire.simulators.record import Received
 from hopwire.smpp import pdu as smpp
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARTEFACTS = Path(__file__).parent.parent / "artefacts"
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 NASTY = """<script>alert(1)</script><img src=x onerror=alert(1)>"'&"""
 BASE = "3805012345"
 
@@ -166,21 +154,10 @@ async def far() -> AsyncIterator[Simulated]:
 
 
 @pytest.fixture
-def chromium() -> Path:
-    if CHROMIUM.exists():
-        return CHROMIUM
-    reason = f"Chromium is not installed: {CHROMIUM} is missing"
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-@pytest.fixture
-async def browser(chromium: Path) -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGS)
-        yield browser
-        await browser.close()
+async def browser() -> AsyncIterator[Browser]:
+    """One for each test, on its loop."""
+    async with chromium() as started:
+        yield started
 
 
 class Visit:
