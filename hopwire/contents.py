@@ -49,6 +49,27 @@ class Draft(Noun, frozen=True, kw_only=True):
     viber_lifetime: str = ""  # seconds
 
 
+def draft_of(sms: SmsContent | None, sms_sender: str, viber: ViberContent | None, viber_sender: str) -> Draft:
+    """What somebody writes who wants such a message again; a WAP push is written in no draft."""
+    text = sms.text if isinstance(sms, SmsText | FlashSms) else ""
+    fields = {
+        "viber_type": str(type(viber).__struct_config__.tag) if viber else "text",
+        "viber_message": getattr(viber, "text", ""),
+        "viber_image": getattr(viber, "image", None) or "",
+        "viber_url": getattr(viber, "url", None) or "",
+        "viber_button": getattr(viber, "caption", ""),
+    }
+    return Draft(
+        viber=viber is not None,
+        sms=bool(text),
+        sender=sms_sender,
+        message=text,
+        flash=isinstance(sms, FlashSms),
+        viber_from=viber_sender,
+        **fields,
+    )
+
+
 def compose(draft: Draft, number: Number, fits: Fits, send_at: int | None = None) -> SendRequest:
     """The message to this number; raises the ApiError of the first field that is wrong."""
     with_sms = draft.sms or not draft.viber

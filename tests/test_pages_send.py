@@ -82,6 +82,25 @@ async def test_it_works_without_javascript(cabinet: Cabinet) -> None:
     assert await sent(cabinet) == [TO]
 
 
+async def test_a_message_is_sent_again(cabinet: Cabinet) -> None:
+    """Its page leads to a form with all that was written; another account's message is not there."""
+    viber = {"viber": "1", "viber_type": "button", "viber_message": "Привіт", "viber_from": "Cafe"}
+    tap = {"viber_button": "Open", "viber_url": "https://shop.example/", "viber_sms": "1"}
+    message_id = await cabinet.gateway.send(**{"from": "Shop", "message": "hello", "to": TO}, **viber, **tap)
+    page = await (await cabinet.person("shop")).open(f"/messages/{message_id}")
+    await page.get_by_role("button", name="Send again").click()
+    for field, text in {
+        "to": f"+{TO}", "sender": "Shop", "message": "hello", "viber_from": "Cafe", "viber_message": "Привіт",
+        "viber_button": "Open", "viber_url": "https://shop.example/",
+    }.items():  # fmt: skip
+        await expect(page.locator(f"#{field}")).to_have_value(text)
+    await expect(page.locator("[name=viber_type][value=button]")).to_be_checked()
+    await page.get_by_role("button", name="Check and see the price").click()
+    await page.get_by_role("button", name="Send", exact=True).click()
+    assert await sent(cabinet) == [TO, TO]
+    assert (await cabinet.get(f"/send?from={message_id}", "rival")).status == 404
+
+
 async def test_a_form_that_is_sent_twice_sends_once(cabinet: Cabinet) -> None:
     form = {**WRITTEN, "to": TO, "key": "k" * 32}
     for _ in range(2):

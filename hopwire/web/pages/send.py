@@ -14,12 +14,13 @@ from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
 from hopwire import access, lists, phone
-from hopwire.contents import Draft, compose
+from hopwire.contents import Draft, compose, draft_of
 from hopwire.errors import ApiError, AskDateTooFar, BadAskDate, BadRecipient
 from hopwire.lists import BadListError, Row
 from hopwire.mailing import NoValueError, fill, gaps
 from hopwire.mailings import read_in
 from hopwire.model import Caller, SendRequest
+from hopwire.privacy import forgotten
 from hopwire.store.mailings import Mailings, Texts
 from hopwire.store.senders import Senders
 from hopwire.web.pages import drafts
@@ -45,12 +46,14 @@ KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 
 async def write(visit: Visit) -> Response:
-    """An empty form, or one with a saved text."""
+    """An empty form, or one with a saved text, or with a message that was sent before."""
     form = Form(await _begin(visit), visit.words)
     return await _page(visit, form)
 
 
 async def _begin(visit: Visit) -> dict[str, str]:
+    if again := visit.cursor("from", 0):
+        return await _again(visit, again)
     name = visit.query.get("text", "")
     if name:
         found = await Texts(visit.parts.engine).named(visit.account.id, [name])
@@ -60,6 +63,16 @@ async def _begin(visit: Visit) -> dict[str, str]:
     allowed = await Senders(visit.parts.engine).usable(visit.account.id)
     first = {"sender": next(iter(allowed["sms"]), ""), "viber_from": next(iter(allowed["viber"]), "")}
     return {**drafts.fields(drafts.EMPTY), **first}
+
+
+async def _again(visit: Visit, message_id: int) -> dict[str, str]:
+    """A message of the account, as somebody writes it who sends it once more."""
+    story = await visit.parts.store.story(message_id)
+    if story is None or story.account_id != visit.account.id:
+        raise NotThere
+    draft = draft_of(story.sms, story.sms_sender, story.viber, story.viber_sender)
+    to = "" if forgotten(story.recipient) else f"+{story.recipient}"
+    return {**drafts.fields(draft), "to": to}
 
 
 async def look(visit: Visit) -> Response:
