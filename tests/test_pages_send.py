@@ -12,11 +12,13 @@ from hopwire.contents import Draft
 from hopwire.lists import pasted
 from hopwire.mailing import State
 from hopwire.mailings import read_in
+from hopwire.model import Limits, Taken
 from hopwire.store.mailings import Mailings, Texts
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 TO = "380501112233"
+ME = "380501119999"
 HOSTILE = "<script>alert(1)</script> \u202edrow"
 LIST = f"phone;name\n{TO};Anna\n0671112233;Bob\n{TO};Anna\n12;=cmd()\n+380931112233;\n"
 WRITTEN = {"way": "sms", "viber_type": "text", "sender": "Shop", "message": "hello"}
@@ -25,6 +27,11 @@ WRITTEN = {"way": "sms", "viber_type": "text", "sender": "Shop", "message": "hel
 async def sent(cabinet: Cabinet) -> list[str]:
     """To whom messages were accepted, oldest first."""
     return [one.recipient for one in await cabinet.gateway.store.latest(100)][::-1]
+
+
+def later() -> str:
+    """A time as a form has it, within a year."""
+    return f"{now_ms() // 31_557_600_000 + 1970}-12-31T23:59"
 
 
 async def a_mailing(cabinet: Cabinet, *numbers: str, text: str = "hello", account_id: int = 1) -> int:
@@ -78,8 +85,10 @@ async def test_it_works_without_javascript(cabinet: Cabinet) -> None:
     await page.get_by_role("button", name="Change the message").click()
     await expect(page.get_by_label("SMS text")).to_have_value("hello")
     await page.get_by_role("button", name="Check and see the price").click()
+    await page.get_by_label("Send it to myself first").fill(ME)
+    await page.get_by_role("button", name="Send it to me").click()
     await page.get_by_role("button", name="Send", exact=True).click()
-    assert await sent(cabinet) == [TO]
+    assert await sent(cabinet) == [ME, TO]
 
 
 async def test_a_message_is_sent_again(cabinet: Cabinet) -> None:
@@ -111,13 +120,65 @@ async def test_a_form_that_is_sent_twice_sends_once(cabinet: Cabinet) -> None:
     assert len(await sent(cabinet)) == 2
 
 
+async def test_its_writer_gets_a_message_first(cabinet: Cabinet) -> None:
+    """At once, whenever it is to be sent; its recipient gets nothing until it is sent."""
+    page = await (await cabinet.person("shop")).open("/send")
+    await page.get_by_label("SMS alone").check()
+    await page.get_by_label("Number, or numbers").fill(TO)
+    await page.get_by_label("SMS sender name").fill("Shop")
+    await page.get_by_label("SMS text").fill("hello")
+    await page.get_by_label("Send at").fill(later())
+    await page.get_by_role("button", name="Check and see the price").click()
+    await page.get_by_label("Send it to myself first").fill("050 111 99 99")
+    await page.get_by_role("button", name="Send it to me").click()
+    await expect(page.get_by_role("status")).to_contain_text("One message is on its way to you.")
+    await is_accessible(page)
+    await page.reload()
+    await expect(page.get_by_role("status")).to_contain_text("One message is on its way to you.")
+    await expect(page.locator(".facts")).to_contain_text("31 Dec")
+    assert await sent(cabinet) == [ME]
+    assert len(await cabinet.gateway.play_worker("smsc", Taken("a"))) == 1
+    await page.get_by_role("button", name="Send", exact=True).click()
+    await expect(page.get_by_role("status")).to_have_text("The message is scheduled.")
+    assert await sent(cabinet) == [ME, TO]
+    assert await cabinet.gateway.play_worker("smsc", Taken("b")) == []
+
+
+async def test_a_form_for_oneself_sends_once_and_leaves_the_other_as_it_is(cabinet: Cabinet) -> None:
+    form = {**WRITTEN, "to": TO, "key": "k" * 32, "me": ME, "trial": "t" * 32}
+    for _ in range(2):
+        reply = await cabinet.post("/send/try", form, "shop")
+        assert (reply.status, f'name="key" value="{form["key"]}"' in reply.text) == (200, True)
+    assert await sent(cabinet) == [ME]
+    for _ in range(2):
+        assert (await cabinet.post("/send", form, "shop")).status == 303
+    assert await sent(cabinet) == [ME, TO]
+
+
+@pytest.mark.parametrize(
+    ("me", "told"),
+    [
+        pytest.param("", "Please enter valid receiver phone number", id="nobody"),
+        pytest.param("12", "Please enter valid receiver phone number", id="no number"),
+        pytest.param("+48501112233", "this destination is not allowed", id="refused"),
+    ],
+)
+async def test_what_is_wrong_with_ones_own_number_is_told_at_it(cabinet: Cabinet, me: str, told: str) -> None:
+    await cabinet.gateway.directory.set_account(1, {"limits": Limits(destinations=("380",))})
+    form = {**WRITTEN, "to": TO, "key": "k" * 32, "me": me, "trial": "t" * 32}
+    reply = await cabinet.post("/send/try", form, "shop")
+    error = re.search('id="me-error".*?</small>', reply.text)
+    assert (reply.status, bool(error and told in error[0])) == (422, True)
+    assert f'name="key" value="{form["key"]}"' in reply.text
+    assert await sent(cabinet) == []
+
+
 async def test_a_message_is_scheduled_by_the_accounts_clock(cabinet: Cabinet) -> None:
     confirm = await cabinet.post("/send/check", {**WRITTEN, "to": TO, "at": "2100-01-31T09:30"}, "shop")
     assert confirm.status == 422  # more than a year ahead
-    day = f"{(now_ms() // 31_557_600_000) + 1970}-12-31T23:59"
-    confirm = await cabinet.post("/send/check", {**WRITTEN, "to": TO, "at": day}, "shop")
+    confirm = await cabinet.post("/send/check", {**WRITTEN, "to": TO, "at": later()}, "shop")
     assert (confirm.status, "31 Dec" in confirm.text) == (200, True)
-    reply = await cabinet.post("/send", {**WRITTEN, "to": TO, "at": day, "key": "k" * 32}, "shop")
+    reply = await cabinet.post("/send", {**WRITTEN, "to": TO, "at": later(), "key": "k" * 32}, "shop")
     assert reply.status == 303
     (one,) = await cabinet.gateway.store.latest(1)
     assert one.status.name == "PENDING"
@@ -188,14 +249,14 @@ async def test_a_file_is_checked_started_and_its_bad_rows_are_told(cabinet: Cabi
         "5,12,Please enter valid receiver phone number,",
     ]
 
-    await page.get_by_label("Send it to myself first").fill("0501119999")
+    await page.get_by_label("Send it to myself first").fill("050 111 99 99")
     await page.get_by_role("button", name="Send it to me").click()
     await expect(page.get_by_role("status")).to_have_text("One message is on its way to you.")
-    assert await sent(cabinet) == ["380501119999"]
+    assert await sent(cabinet) == [ME]
 
     await page.get_by_role("button", name="Send to 3 numbers for at most 2.40 UAH").click()
     await is_in_state(page, "done")
-    assert await sent(cabinet) == ["380501119999", TO, "380671112233", "380931112233"]
+    assert await sent(cabinet) == [ME, TO, "380671112233", "380931112233"]
 
 
 async def test_a_mailing_is_paused_goes_on_and_stops_without_javascript(cabinet: Cabinet) -> None:
@@ -239,7 +300,7 @@ async def test_a_mailing_of_another_account_is_not_there(cabinet: Cabinet) -> No
     for path in ("", "/unsent.csv"):
         assert (await cabinet.get(f"/mailings/{mailing_id}{path}", "rival")).status == 404
     for command in ("start", "pause", "go-on", "stop", "try"):
-        form = {"me": TO, "key": "k" * 32}
+        form = {"me": TO, "trial": "t" * 32}
         assert (await cabinet.post(f"/mailings/{mailing_id}/{command}", form, "rival")).status == 404
     assert "Sale" not in (await cabinet.get("/mailings", "rival")).text
 

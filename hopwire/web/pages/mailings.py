@@ -1,19 +1,17 @@
 """Mailings: which there are, how far each is and what it costs; starting, pausing and stopping them."""
 
-import secrets
 from collections.abc import AsyncGenerator
 
 from starlette.responses import Response
 
 from hopwire import access, phone
-from hopwire.errors import CATALOGUE, ApiError
-from hopwire.mailing import Command, Mailing, RowState, State, asked, told
+from hopwire.errors import CATALOGUE
+from hopwire.mailing import Command, Mailing, RowState, State, told
 from hopwire.model import Caller
 from hopwire.store.mailings import NEWEST, KeptRow, Mailings
-from hopwire.web.pages import drafts
+from hopwire.web.pages import drafts, send
 from hopwire.web.pages.forms import Form
 from hopwire.web.pages.marks import csv_lines
-from hopwire.web.pages.send import KEY, moment_of
 from hopwire.web.pages.site import Page
 from hopwire.web.pages.visit import NotThere, Visit
 from hopwire.web.pages.words import marked as _
@@ -115,7 +113,7 @@ async def _page(visit: Visit, found: Mailing, form: Form, status: int = 200) -> 
         spendable=await visit.parts.admission.spendable(visit.account),
         rows=[(row, *_reason(visit, row)) for row in rows],
         preview=preview,
-        key=secrets.token_urlsafe(24),
+        trial=send.new_key(),
     )
 
 
@@ -125,7 +123,7 @@ async def _page(visit: Visit, found: Mailing, form: Form, status: int = 200) -> 
 async def start(visit: Visit) -> Response:
     access.permit(Caller(visit.account), "send")
     form = Form(await visit.form(), visit.words)
-    at = moment_of(visit, form)
+    at = send.moment_of(visit, form)
     if form.errors:
         return await _page(visit, await _mine(visit), form, 422)
     return await _tell(visit, Command.START, at)
@@ -156,19 +154,10 @@ async def to_myself(visit: Visit) -> Response:
     """One message of it, with the values of its first good row, to a number that its owner has typed."""
     access.permit(Caller(visit.account), "send")
     form, found = Form(await visit.form(), visit.words), await _mine(visit)
-    first, key = await _first(visit, found), form.value("key")
-    if found.draft is None or not KEY.fullmatch(key):
+    first = await _first(visit, found)
+    if found.draft is None:
         raise NotThere
-    fits = visit.parts.admission.fits(visit.parts.config.sms.max_parts)
-    values = first.values if first else {}
-    request = asked(found.draft, form.value("me").strip(), values, visit.account.home_country, fits)
-    if isinstance(request, str):
-        form.wrong("me", told(request)[0])
-        return await _page(visit, found, form, 422)
-    try:
-        await visit.parts.admission.admit(visit.account, request, visit.now, client_key=f"page:{key}")
-    except ApiError as error:
-        form.wrong("me", error.text)
+    if await send.to_myself(visit, form, found.draft, first.values if first else {}) is None:
         return await _page(visit, found, form, 422)
     return visit.to(f"/mailings/{found.id}", visit.words("One message is on its way to you."))
 

@@ -1,12 +1,12 @@
-"""Sending by hand: one message, or a mailing to a list.
+"""Sending by hand: one message, or a mailing to a list; before either, the message to oneself.
 
 Rule 1: nothing is sent from the page where a message is written, but from the next one, with the price.
-Rule 2: the form that sends has a key of its own: pressed twice, or sent again by the browser, it sends once.
+Rule 2: a form that sends has a key of its own: pressed twice, or sent again by the browser, it sends once.
 """
 
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from urllib.parse import quote
 
@@ -17,10 +17,11 @@ from hopwire import access, lists, phone
 from hopwire.contents import Draft, compose, draft_of
 from hopwire.errors import ApiError, AskDateTooFar, BadAskDate, BadRecipient
 from hopwire.lists import BadListError, Row
-from hopwire.mailing import NoValueError, fill, gaps
+from hopwire.mailing import NoValueError, asked, fill, gaps, told
 from hopwire.mailings import read_in
 from hopwire.model import Caller, SendRequest
 from hopwire.privacy import forgotten
+from hopwire.store import Accepted
 from hopwire.store.mailings import Mailings, Texts
 from hopwire.store.senders import Senders
 from hopwire.web.pages import drafts
@@ -132,19 +133,27 @@ async def _confirm(visit: Visit, form: Form, draft: Draft, at: int | None) -> Re
     if request is None:
         return await _page(visit, form, 422)
     try:
-        quote = await visit.parts.admission.quote(visit.account, request, visit.now)
+        await visit.parts.admission.quote(visit.account, request, visit.now)
     except ApiError as error:
         form.wrong(drafts.field_of(error), error.text)
         return await _page(visit, form, 422)
-    number = phone.parse(form.value("to"), visit.account.home_country)
+    return await _before_sending(visit, form, request, new_key())
+
+
+async def _before_sending(
+    visit: Visit, form: Form, request: SendRequest, key: str, tried: Accepted | None = None
+) -> Response:
+    """The page that sends the message; `tried`: what its writer has got of it just now."""
+    number = phone.parse(f"+{request.recipient}", visit.account.home_country)
     return visit.render(
         "send_confirm.html",
+        status=422 if form.errors else 200,
         form=form,
-        at=at,
-        to=request.recipient,
-        quote=quote,
-        key=secrets.token_urlsafe(24),
-        preview=await drafts.preview(visit, draft, number, {}),
+        request=request,
+        key=key,
+        tried=tried,
+        trial=new_key(),
+        preview=await drafts.preview(visit, drafts.read(form), number, {}),
     )
 
 
@@ -199,6 +208,42 @@ async def send(visit: Visit) -> Response:
     return visit.to(f"/messages/{sent.id}" if there else "/send", visit.words(said))
 
 
+# ---- to oneself
+
+
+def new_key() -> str:
+    """Of a form that sends."""
+    return secrets.token_urlsafe(24)
+
+
+async def try_it(visit: Visit) -> Response:
+    """Send the message to its writer, and ask again whether it is to be sent."""
+    access.permit(Caller(visit.account), "send")
+    form = await _form(visit)
+    draft, key = drafts.read(form), form.value("key")
+    request = _request(visit, form, draft, moment_of(visit, form))
+    if request is None or not KEY.fullmatch(key):
+        return await _page(visit, form, 422)
+    return await _before_sending(visit, form, request, key, await to_myself(visit, form, draft, {}))
+
+
+async def to_myself(visit: Visit, form: Form, draft: Draft, values: Mapping[str, str]) -> Accepted | None:
+    """Send a message at once to the number in the form; None: the form says what is wrong."""
+    admission, key = visit.parts.admission, form.value("trial")
+    if not KEY.fullmatch(key):
+        raise NotThere
+    fits = admission.fits(visit.parts.config.sms.max_parts)
+    request = asked(draft, form.value("me").strip(), values, visit.account.home_country, fits)
+    if isinstance(request, str):
+        form.wrong("me", told(request)[0])
+        return None
+    try:
+        return await admission.admit(visit.account, request, visit.now, client_key=f"page:{key}")
+    except ApiError as error:
+        form.wrong("me", error.text)
+        return None
+
+
 # ---- a list
 
 
@@ -233,5 +278,6 @@ PAGES = [
     Page("/send", write),
     Page("/send/preview", look, posts=True),
     Page("/send/check", check, posts=True),
+    Page("/send/try", try_it, posts=True),
     Page("/send", send, posts=True),
 ]
