@@ -23,12 +23,12 @@ import uvloop
 from setproctitle import setproctitle
 
 from hopwire import logs
-from hopwire.admission import Admission, CheckImage, now_ms
+from hopwire.admission import Admission, now_ms
 from hopwire.channels import Channel
 from hopwire.channels.http import HttpChannel
 from hopwire.channels.providers import provider
 from hopwire.channels.smpp import SmppChannel
-from hopwire.config import Config, HttpConnector, Viber
+from hopwire.config import Config, HttpConnector
 from hopwire.credentials import Credentials, KeyUse, installation_secret, totp
 from hopwire.errors import Unavailable
 from hopwire.fetch import Pictures
@@ -105,6 +105,7 @@ def web_app(
     admission: Admission,
     directory: Directory,
     use: KeyUse,
+    pictures: Pictures,
     installation: str = "",
     log: RequestLog | None = None,
 ) -> App:
@@ -132,19 +133,22 @@ def web_app(
         HttpPhp(admission, credentials, config.sms, proxies, installation, log),
         Callbacks(sources, keep, proxies),
         store,
-        _parts(config, store, admission, credentials) if config.cabinet.enabled else None,
+        _parts(config, store, admission, credentials, pictures) if config.cabinet.enabled else None,
         metrics_token=config.metrics.token,
         demo_token=config.demo.token,
     )
 
 
-def _parts(config: Config, store: Store, admission: Admission, credentials: Credentials) -> Parts:
+def _parts(
+    config: Config, store: Store, admission: Admission, credentials: Credentials, pictures: Pictures
+) -> Parts:
     """What the pages work with."""
     return Parts(
         config=config,
         store=store,
         admission=admission,
         credentials=credentials,
+        pictures=pictures,
         secret=installation_secret(config.store),
         paths=frozenset(page.path for page in PAGES),
     )
@@ -213,32 +217,21 @@ async def owning(assignment: Assignment, store: Store) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def checking_images(settings: Viber) -> AsyncIterator[CheckImage | None]:
-    """What looks at pictures before a message is accepted; None: nothing does."""
-    if not settings.check_images:
-        yield None
-        return
-    async with Pictures(settings.max_image_bytes) as pictures:
-        yield pictures.check
-
-
-@contextlib.asynccontextmanager
 async def serving(assignment: Assignment, store: Store) -> AsyncIterator[None]:
     """The HTTP servers of a web process; on leaving, they finish the requests under way."""
     async with (
-        checking_images(assignment.config.viber) as check_image,
-        _serving(assignment, store, check_image),
+        Pictures(assignment.config.viber.max_image_bytes) as pictures,
+        _serving(assignment, store, pictures),
     ):
         yield
 
 
 @contextlib.asynccontextmanager
-async def _serving(
-    assignment: Assignment, store: Store, check_image: CheckImage | None
-) -> AsyncIterator[None]:
+async def _serving(assignment: Assignment, store: Store, pictures: Pictures) -> AsyncIterator[None]:
     config = assignment.config
     directory = Directory(store.engine)
     times = Times(config.sms.lifetime_s, config.sms.grace_s, config.viber.grace_s)
+    check_image = pictures.check if config.viber.check_images else None
     admission = Admission(store, directory, network(config), times, check_image)
     await admission.refresh()
     use = KeyUse(directory)
@@ -247,7 +240,7 @@ async def _serving(
     requests = RequestLog(store.keep_requests)
     watches = [asyncio.ensure_future(one.watch()) for one in (admission, use, mailings, requests)]
     log = requests if config.cabinet.enabled and config.cabinet.requests_days else None
-    app = web_app(config, store, admission, directory, use, await store.installation(), log)
+    app = web_app(config, store, admission, directory, use, pictures, await store.installation(), log)
     servers = [
         (server(app, config, tls=name == "https"), socket.socket(fileno=fd))
         for name, fd in assignment.sockets.items()

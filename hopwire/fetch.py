@@ -1,10 +1,10 @@
-"""Looks at pictures that clients link to, from where anybody might, and nowhere behind our own walls.
+"""Fetches pictures that clients link to, from where anybody might, and nowhere behind our own walls.
 
 Rule 1: a host's addresses are looked up once, all of them must be public, and the connection goes to one of
 them: a name that leads elsewhere a moment later leads nowhere.
 Rule 2: nothing is followed, sent along or taken from the environment: no redirects, cookies, proxies, logins.
-Rule 3: what a link gave counts for a while, and who asks meanwhile waits for the same answer: a campaign
-fetches its picture once.
+Rule 3: what was found out about a link counts for a while, and who asks meanwhile waits for the same answer:
+a campaign fetches its picture once. The picture itself is not kept.
 """
 
 import asyncio
@@ -27,8 +27,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a host, by its name and the port that is wanted; raises OSError."""
-Wrong = type[ApiError] | None
-"""What is wrong with a picture; None: nothing."""
+Wrong = type[ApiError]
+"""What is wrong with a picture."""
 
 PORTS = frozenset((80, 443, 8443))
 TIME_S = 10.0
@@ -105,7 +105,7 @@ def _is_ours(address: Address) -> bool:
 class Known(NamedTuple):
     """What a link gave."""
 
-    wrong: Wrong
+    wrong: Wrong | None
     until: float  # on the clock
 
 
@@ -124,7 +124,7 @@ class Pictures:
         self._time_s = time_s
         self._clock = clock
         self._known: dict[str, Known] = {}
-        self._under_way: dict[str, asyncio.Task[Wrong]] = {}
+        self._under_way: dict[tuple[str, int], asyncio.Task[bytes | Wrong]] = {}
         self._session: aiohttp.ClientSession
 
     async def __aenter__(self) -> Self:
@@ -145,46 +145,64 @@ class Pictures:
 
     async def check(self, link: str) -> None:
         """Raises the ApiError that says what is wrong with the picture behind the link."""
+        if not self._is_good(link):
+            await self._shared(link, HEAD)
+
+    async def fetch(self, link: str) -> bytes:
+        """The picture itself, which is not kept here; raises what `check` raises."""
+        self._is_good(link)
+        return await self._shared(link, self._most_bytes)
+
+    def _is_good(self, link: str) -> bool:
+        """Whether it was a short while ago; raises what was wrong with it then."""
         known = self._known.get(link)
-        wrong = known.wrong if known and self._clock() < known.until else await self._shared(link)
-        if wrong is not None:
-            raise wrong
+        if known is None or self._clock() >= known.until:
+            return False
+        if known.wrong is not None:
+            raise known.wrong
+        return True
 
-    async def _shared(self, link: str) -> Wrong:
-        task = self._under_way.get(link)
+    async def _shared(self, link: str, most: int) -> bytes:
+        """The picture's first bytes, so many at most."""
+        job = link, most
+        task = self._under_way.get(job)
         if task is None:
-            task = self._under_way[link] = asyncio.create_task(self._find_out(link))
-            task.add_done_callback(lambda _: self._under_way.pop(link))
-        return await asyncio.shield(task)  # one who leaves does not take it from the others
+            task = self._under_way[job] = asyncio.create_task(self._find_out(link, most))
+            task.add_done_callback(lambda _: self._under_way.pop(job))
+        found = await asyncio.shield(task)  # one who leaves does not take it from the others
+        if not isinstance(found, bytes):
+            raise found
+        return found
 
-    async def _find_out(self, link: str) -> Wrong:
-        wrong = await self._look(link)
+    async def _find_out(self, link: str, most: int) -> bytes | Wrong:
+        found = await self._look(link, most)
+        wrong = None if isinstance(found, bytes) else found
         self._known.pop(link, None)
         self._known[link] = Known(wrong, self._clock() + (BAD_S if wrong else GOOD_S))
         if len(self._known) > MOST_KNOWN:
             del self._known[next(iter(self._known))]
-        return wrong
+        return found
 
-    async def _look(self, link: str) -> Wrong:
+    async def _look(self, link: str, most: int) -> bytes | Wrong:
         try:
             async with asyncio.timeout(self._time_s):
                 url = URL(link)
-                return await self._fetch(url, await self._guard.addresses(url))
+                return await self._fetch(url, await self._guard.addresses(url), most)
         except (ForbiddenError, aiohttp.ClientError, OSError, ValueError) as exc:  # OSError: too late, too
             cause = str(exc) if isinstance(exc, ForbiddenError) else type(exc).__name__
             log.info("a picture cannot be fetched cause=%s", cause)
             return ImageUnreachable
 
-    async def _fetch(self, url: URL, addresses: Sequence[str]) -> Wrong:
+    async def _fetch(self, url: URL, addresses: Sequence[str], most: int) -> bytes | Wrong:
         *others, last = addresses
         for address in others:
             try:
-                return await self._fetch_from(url, address)
+                return await self._fetch_from(url, address, most)
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
                 pass  # the next one may answer
-        return await self._fetch_from(url, last)
+        return await self._fetch_from(url, last, most)
 
-    async def _fetch_from(self, url: URL, address: str) -> Wrong:
+    async def _fetch_from(self, url: URL, address: str, most: int) -> bytes | Wrong:
         """Connect to the address, and ask there for what is on the host."""
         async with self._session.get(
             url.with_host(address),
@@ -194,9 +212,9 @@ class Pictures:
         ) as response:
             if response.status != 200:
                 raise ForbiddenError(f"http {response.status}")
-            return await self._read(str(url), response)
+            return await self._read(str(url), response, most)
 
-    async def _read(self, link: str, response: aiohttp.ClientResponse) -> Wrong:
+    async def _read(self, link: str, response: aiohttp.ClientResponse, most: int) -> bytes | Wrong:
         if (response.content_length or 0) > self._most_bytes:
             return ImageTooLarge
         head, size = bytearray(), 0
@@ -204,5 +222,5 @@ class Pictures:
             size += len(chunk)
             if size > self._most_bytes:
                 return ImageTooLarge
-            head += chunk[: HEAD - len(head)]
-        return images.wrong(link, bytes(head))
+            head += chunk[: most - len(head)]
+        return images.wrong(link, bytes(head[:HEAD])) or bytes(head)

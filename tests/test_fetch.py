@@ -361,6 +361,29 @@ async def test_a_picture_is_remembered_for_a_while(
     assert [asked.path for asked in site.asked] == ["/cake.png", "/other.png", "/cake.png"]
 
 
+async def test_a_picture_that_is_wanted_itself_is_fetched_whole_and_again(
+    site: Site, pictures: Pictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not kept; what was found out about it is."""
+    monkeypatch.setattr(fetch, "HEAD", 100)
+    body = png().ljust(MOST, b"x")
+    site.gives(body)
+    for _ in range(2):
+        assert await pictures.fetch(site.link()) == body
+    await pictures.check(site.link())
+    assert len(site.asked) == 2
+
+
+async def test_a_bad_picture_is_not_fetched_again_by_who_wants_it_itself(
+    site: Site, pictures: Pictures
+) -> None:
+    site.gives(b"<svg/>")
+    assert await refused(pictures, site.link()) is ImageOfOtherKind
+    with pytest.raises(ImageOfOtherKind):
+        await pictures.fetch(site.link())
+    assert len(site.asked) == 1
+
+
 async def test_of_many_links_the_oldest_is_forgotten(
     site: Site, pictures: Pictures, monkeypatch: pytest.MonkeyPatch
 ) -> None:

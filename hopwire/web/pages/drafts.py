@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from hopwire import phone
 from hopwire.admission import Quote
-from hopwire.contents import Draft, compose
+from hopwire.contents import Draft, compose, image
 from hopwire.errors import ApiError
 from hopwire.mailing import fill, gaps, written
 from hopwire.model import Account, SmsText
@@ -45,6 +45,14 @@ class Preview(NamedTuple):
     @property
     def viber_text(self) -> str:
         return self.draft.viber_message or self.draft.message
+
+    @property
+    def picture(self) -> str:
+        """The link to its picture, as soon as it is one."""
+        try:
+            return image(self.draft.viber_image) or ""
+        except ApiError:
+            return ""
 
     @property
     def begun(self) -> bool:

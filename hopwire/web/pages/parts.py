@@ -1,13 +1,16 @@
 """What pages work with."""
 
+from asyncio import Lock
 from dataclasses import dataclass, field
 from functools import lru_cache
+from weakref import WeakValueDictionary
 
 import jinja2
 
 from hopwire.admission import Admission
 from hopwire.config import Config
 from hopwire.credentials import Credentials
+from hopwire.fetch import Pictures
 from hopwire.store import Store
 from hopwire.store.engine import Engine
 from hopwire.store.mails import Mails
@@ -26,9 +29,11 @@ class Parts:
     store: Store
     admission: Admission
     credentials: Credentials
+    pictures: Pictures
     secret: bytes  # the installation's
     paths: frozenset[str]  # of all pages
     allowance: Allowance = field(default_factory=Allowance)
+    fetching: WeakValueDictionary[int, Lock] = field(default_factory=WeakValueDictionary)  # by account
 
     @property
     def sessions(self) -> Sessions:
