@@ -1,6 +1,7 @@
 """Who is let in, and what he may ask for: every decision about it is here.
 
-Rule: who is not let in learns nothing about why; who is in is told what he may not do.
+Rule: who is not let in learns nothing about why, the owner of a key that was used from elsewhere may read it;
+who is in is told what he may not do.
 """
 
 from typing import NamedTuple
@@ -30,19 +31,27 @@ RESTS = frozenset({"send"})  # what a paused account cannot do
 
 def admit(caller: Caller, origin: From, now: int) -> None:
     """Let in whom the API is for; raises WrongCredentials for everybody else."""
-    if caller.account.standing is CLOSED or not caller.account.api:
-        raise WrongCredentials
-    key = caller.key
-    if key is not None and not _is_good(key, origin, now):
+    if not _is_good(caller, origin, now) or _strays(caller.key, origin):
         raise WrongCredentials
 
 
-def _is_good(key: ApiKey, origin: From, now: int) -> bool:
-    return (
-        key.is_valid(now)
-        and not (key.post_only and origin.in_url)
-        and not (key.addresses and not addresses.within(origin.address, key.addresses))
-    )
+def is_elsewhere(caller: Caller, origin: From, now: int) -> bool:
+    """Whether he is not let in for the address alone that he uses his key from."""
+    return _is_good(caller, origin, now) and _strays(caller.key, origin)
+
+
+def _is_good(caller: Caller, origin: From, now: int) -> bool:
+    """Whether he is let in from where his key may be used."""
+    account, key = caller
+    if account.standing is CLOSED or not account.api:
+        return False
+    return key is None or (key.is_valid(now) and not (key.post_only and origin.in_url))
+
+
+def _strays(key: ApiKey | None, origin: From) -> bool:
+    if key is None or not key.addresses:
+        return False
+    return not addresses.within(origin.address, key.addresses)
 
 
 def permit(caller: Caller, command: str) -> None:

@@ -281,6 +281,25 @@ def test_who_is_let_in(who: Caller, origin: From, let_in: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("who", "origin", "elsewhere"),
+    [
+        pytest.param(caller({"addresses": ("192.0.2.1",)}), From("192.0.2.2"), True, id="another address"),
+        pytest.param(caller({"addresses": ("192.0.2.1",)}), From("192.0.2.1"), False, id="its address"),
+        pytest.param(caller({}), From("192.0.2.2"), False, id="from anywhere"),
+        pytest.param(
+            caller({"addresses": ("192.0.2.1",), "expires_at": NOW}), From("192.0.2.2"), False, id="ended"
+        ),
+        pytest.param(
+            caller({"addresses": ("192.0.2.1",)}, api=False), From("192.0.2.2"), False, id="the API is off"
+        ),
+        pytest.param(caller(None), From("192.0.2.2"), False, id="a password"),
+    ],
+)
+def test_who_is_not_let_in_for_his_address_alone(who: Caller, origin: From, elsewhere: bool) -> None:
+    assert access.is_elsewhere(who, origin, NOW) is elsewhere
+
+
+@pytest.mark.parametrize(
     ("who", "command", "refusal"),
     [
         pytest.param(caller(None), "send", None, id="a password may do all"),

@@ -176,20 +176,20 @@ def asked(**more: object) -> Asked:
 
 async def test_the_log_shows_requests_and_why_they_were_refused(cabinet: Cabinet) -> None:
     store = cabinet.gateway.store
-    await store.keep_requests(
-        [asked(n=7), asked(outcome="not_enough_money"), asked(key_id=0, command="balance")]
-    )
+    refused = [asked(outcome="not_enough_money"), asked(outcome="key_elsewhere")]
+    await store.keep_requests([asked(n=7), *refused, asked(key_id=0, command="balance")])
     await store.keep_requests([asked(account_id=3, origin="192.0.2.7")])
     page = await (await cabinet.person("shop")).open("/requests")
     rows = page.locator("tbody tr")
-    await expect(rows).to_have_count(3)
+    await expect(rows).to_have_count(4)
     await expect(rows.nth(0)).to_contain_text("login and password")
-    await expect(rows.nth(1)).to_contain_text("Not enough money")
-    await expect(rows.nth(2)).to_contain_text("7")
+    await expect(rows.nth(1)).to_contain_text("may not be used from this address")
+    await expect(rows.nth(2)).to_contain_text("Not enough money")
+    await expect(rows.nth(3)).to_contain_text("7")
     await expect(page.locator("main")).not_to_contain_text("192.0.2.7")
     await page.select_option("#outcome", "refused")
     await page.get_by_role("button", name="Show").click()
-    await expect(rows).to_have_count(1)
+    await expect(rows).to_have_count(2)
     assert "outcome=refused" in page.url
     await is_accessible(page)
 

@@ -182,6 +182,23 @@ async def test_what_programs_ask_is_written_down_without_what_was_in_it(
     assert {row[0] for row in gateway.rows("SELECT key_id FROM requests WHERE command = 'balance'")} == {0}
 
 
+async def test_of_who_is_not_let_in_only_a_right_key_at_a_wrong_address_is_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request_log, "WRITE_S", 60.0)
+    async with running(tmp_path) as gateway:
+        key = await gateway.new_key(1, addresses=["192.0.2.1"])
+        ended = await gateway.new_key(1, addresses=["192.0.2.1"], expires_at=1)
+        for one in (key, key, ended, key[:-1] + "x", "hw_live_" + "x" * 40):
+            assert await gateway.ask(**{**SEND, "key": one}) == "errors:Wrong login/password\n"
+        assert await gateway.ask(command="balance", key=key) == "errors:Wrong login/password\n"
+    assert sorted(await requests(gateway)) == [
+        ("GET", "balance", "key_elsewhere", 1, False),
+        ("GET", "send", "key_elsewhere", 2, False),
+    ]
+    assert gateway.rows("SELECT DISTINCT account_id, key_id, origin FROM requests") == [(1, 2, "127.0.0.1")]
+
+
 async def test_with_no_days_nothing_is_written(tmp_path: Path) -> None:
     async with running(tmp_path, cabinet={"requests_days": 0}) as gateway:
         await gateway.send()

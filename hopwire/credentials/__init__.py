@@ -120,6 +120,11 @@ class Credentials:
             self._admit(caller, origin)
         return caller
 
+    def elsewhere(self, key: str, origin: From) -> Caller | None:
+        """Whose key it is that was refused just now for nothing but its address."""
+        caller = self._keys.get(self._mark(key))
+        return caller if caller and access.is_elsewhere(caller, origin, self._now()) else None
+
     def _mark(self, key: str) -> bytes:
         """By what a key is known again in this process: neither the key nor what the store keeps of it."""
         return blake2b(key.encode(), key=self._process_key, digest_size=16).digest()

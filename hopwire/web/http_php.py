@@ -47,7 +47,7 @@ from hopwire.web.http_php_request import (
     recipient,
     send_request,
 )
-from hopwire.web.request_log import RequestLog
+from hopwire.web.request_log import ELSEWHERE, RequestLog
 
 log = logging.getLogger(__name__)
 
@@ -225,10 +225,20 @@ class HttpPhp:
         took_s = time.perf_counter() - asked.request.began
         _counter(command, outcome).inc()
         metrics.REPLY_SECONDS.observe(took_s)
-        if self._log is not None and (caller := asked.caller) is not None:
+        if self._log is None:
+            return
+        caller = asked.caller
+        if caller is None:
+            caller, outcome = self._elsewhere(asked), ELSEWHERE
+        if caller is not None:
             key_id = caller.key.id if caller.key else 0
             who = caller.account.id, key_id, asked.request.method
             self._log.note((*who, command, outcome, asked.origin.address), took_s, message_id)
+
+    def _elsewhere(self, asked: "_Asked") -> Caller | None:
+        """Whose key was refused for its address alone: nobody else who is not let in is written down."""
+        given = asked.call.credentials
+        return self._credentials.elsewhere(given.key, asked.origin) if isinstance(given, Key) else None
 
 
 def _standing(standing: Standing | None, account: Account) -> Answer:

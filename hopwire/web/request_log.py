@@ -13,6 +13,7 @@ from hopwire.store.requests import Asked
 
 WRITE_S = 1.0
 MOST = 10_000  # rows
+ELSEWHERE = "key_elsewhere"  # the outcome of a right key from a wrong address; the client is not told so
 
 Where = tuple[int, int, bytes, str, str, str]
 """What requests have in common that are one row: account, key, method, command, outcome, address."""

@@ -4,15 +4,17 @@ from typing import NamedTuple
 
 from starlette.responses import Response
 
-from hopwire.errors import CATALOGUE
+from hopwire.errors import CATALOGUE, WrongCredentials
 from hopwire.store.requests import FIRST, Asked, Requests
 from hopwire.web.pages.forms import Form
 from hopwire.web.pages.site import Page
 from hopwire.web.pages.visit import Visit, choices
 from hopwire.web.pages.words import marked as _
+from hopwire.web.request_log import ELSEWHERE
 
 ROWS = 50
 ALL_KEYS = -1
+NOT_FROM_THERE = _("The key is right, but may not be used from this address. The program was told: %(told)s")
 OUTCOMES = {"": _("all"), "ok": _("answered"), "refused": _("refused")}
 
 
@@ -21,7 +23,7 @@ class Row(NamedTuple):
 
     asked: Asked
     key: str  # its name and its beginning; "": a password
-    why: str  # what the program was told; "": nothing is wrong
+    why: str  # it was refused; "": it was not
 
 
 async def requests(visit: Visit) -> Response:
@@ -47,6 +49,8 @@ async def requests(visit: Visit) -> Response:
 
 
 def _why(visit: Visit, outcome: str) -> str:
+    if outcome == ELSEWHERE:
+        return visit.words(NOT_FROM_THERE, told=WrongCredentials.text)
     error = CATALOGUE.get(outcome)
     return "" if outcome == "ok" else visit.words.error(error) if error else outcome
 
