@@ -5,6 +5,7 @@ Tests that use it run on one loop for the session, so that the browser is starte
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -64,6 +65,15 @@ async def browser() -> AsyncIterator[Browser]:
         yield started
 
 
+def filled(path: str, **things: str | int) -> str:
+    """A path with these things in its gaps; where there is none, with one that nobody has."""
+
+    def thing(gap: re.Match[str]) -> str:
+        return str(things.get(gap[1], "999999999" if gap[2] else "none"))
+
+    return re.sub(r"\{(\w+)(:int)?\}", thing, path)
+
+
 class Person:
     """Somebody with a browser; what goes wrong on his pages is kept."""
 
@@ -90,9 +100,9 @@ class Person:
 
 
 class Cabinet:
-    """A running gateway with its pages, and a browser before it."""
+    """A running gateway with its pages, and a browser before it; without one, for `get` and `post` alone."""
 
-    def __init__(self, running: gateway.Gateway, browser: Browser) -> None:
+    def __init__(self, running: gateway.Gateway, browser: Browser | None) -> None:
         self.gateway = running
         self.base = f"http://localhost:{running.ports['http']}"
         self._browser = browser
@@ -125,6 +135,7 @@ class Cabinet:
     async def person(self, login: str = "", **options: Any) -> Person:
         """Somebody before a browser, signed in or not; options as Playwright's new_context has them."""
         options = {"locale": "en-GB", "viewport": {"width": 1440, "height": 900}, **options}
+        assert self._browser is not None
         context = await self._browser.new_context(**options)
         await context.add_init_script(WATCH)
         if login:
@@ -156,7 +167,7 @@ class Cabinet:
 
 
 @asynccontextmanager
-async def opened(folder: Path, browser: Browser, **sections: Any) -> AsyncIterator[Cabinet]:
+async def opened(folder: Path, browser: Browser | None, **sections: Any) -> AsyncIterator[Cabinet]:
     """A gateway with its pages; settings as `gateway.running` takes them."""
     async with gateway.running(folder, **sections) as running, sending_mail(running.config, running.store):
         made = Cabinet(running, browser)

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from cabinet import PASSWORD, Cabinet, is_accessible, look_over
+from cabinet import PASSWORD, Cabinet, filled, is_accessible, look_over
 from gateway import get
 from playwright.async_api import expect
 from sentences import catalogs, said, translated
@@ -20,11 +20,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ROOT = Path(__file__).parent.parent
 BOXES = re.compile(r"%\(\w+\)s")
-
-
-def filled(path: str) -> str:
-    """A path with numbers for its gaps, of things that belong to nobody."""
-    return re.sub(r"\{\w+\}", "none", re.sub(r"\{\w+:int\}", "999999999", path))
 
 
 BARE = ("/send/picture",)  # nothing without a query
