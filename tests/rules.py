@@ -27,10 +27,11 @@ from rules_ends import Operator, Viber, takes, token
 
 from hopwire import admission, metrics, worker
 from hopwire.app import Assignment, channels, serving
+from hopwire.channels import Channel, OnAnswers
 from hopwire.channels.smpp import link
 from hopwire.config import Config, parse
 from hopwire.delivery import Delivery, Part
-from hopwire.model import ConnectorState, Handover, Status
+from hopwire.model import Answer, ConnectorState, Handover, Status
 from hopwire.store import Store
 from hopwire.store.connectors import Connectors
 from hopwire.store.ledger import Ledger
@@ -154,6 +155,7 @@ class House:
         self._sock = socket.create_server(("127.0.0.1", 0))  # outlives the gateway, as under a supervisor
         self._key = ""
         self.config = Config()
+        self.given: dict[tuple[int, int], Answer | None] = {}  # by message and step, what channels told of it
 
     # ---- its life
 
@@ -203,6 +205,8 @@ class House:
         self.client = self._client(self.store)
         self.worker = Worker(self.store, "gateway", self.config.worker.lease_s, self.clock)
         self.channels = channels(self.config, self.worker)
+        for channel in self.channels.values():
+            self._watch(channel)
         await self.worker.start(self.channels)
         sockets = {"http": self._sock.dup().detach()}
         self._serving = serving(
@@ -210,6 +214,20 @@ class House:
         )
         await self._serving.__aenter__()
         await self.up("smsc")
+
+    def _watch(self, channel: Channel) -> None:
+        """Know which parts it is given, and what it tells of them."""
+        submit = channel.submit
+
+        def watched(handovers: Sequence[Handover], on_answers: OnAnswers) -> None:
+            def told(answers: Sequence[tuple[Handover, Answer]]) -> None:
+                self.given |= {(one.message_id, one.step): answer for one, answer in answers}
+                on_answers(answers)
+
+            self.given |= dict.fromkeys((one.message_id, one.step) for one in handovers)
+            submit(handovers, told)
+
+        channel.submit = watched  # type: ignore[method-assign]
 
     async def stop(self) -> None:
         await self.worker.stop()
