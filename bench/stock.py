@@ -151,7 +151,7 @@ class Watched:
         self.noted: list[Noted] = []
         self.read, self.listen, self.close = engine.read, engine.listen, engine.close
 
-    async def write(self, work: Callable[[Tx], T]) -> T:
+    async def write(self, work: Callable[[Tx], T], *, at_leisure: bool = False) -> T:
         return await self._engine.write(lambda tx: work(WatchedTx(tx, self.noted)))
 
 

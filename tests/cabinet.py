@@ -202,6 +202,12 @@ async def is_accessible(page: Page, rules: Sequence[str] = ()) -> None:
     assert not told, "\n".join(told)
 
 
+async def is_readable_in_the_dark(page: Page) -> None:
+    """Of the rules of axe-core only that of contrast depends on the colours."""
+    await page.emulate_media(color_scheme="dark")
+    await is_accessible(page, ["color-contrast"])
+
+
 async def fits(page: Page) -> None:
     """Nothing is wider than the screen, but what scrolls by itself."""
     wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -209,10 +215,7 @@ async def fits(page: Page) -> None:
 
 
 async def look_over(cabinet: Cabinet, path: str, login: str, name: str = "") -> None:
-    """A page in Ukrainian, whose words are longer, three widths, light and dark; it is kept as pictures.
-
-    Of the rules of axe-core only that of contrast depends on the colours.
-    """
+    """A page in Ukrainian, whose words are longer, three widths, light and dark; it is kept as pictures."""
     if login:
         await cabinet.speaks(login, "uk")
     person = await cabinet.person(login, color_scheme="light", locale="uk", reduced_motion="reduce")
@@ -224,8 +227,7 @@ async def look_over(cabinet: Cabinet, path: str, login: str, name: str = "") -> 
         await fits(page)
     await is_accessible(page)
     await picture(page, name, "light")
-    await page.emulate_media(color_scheme="dark")
-    await is_accessible(page, ["color-contrast"])
+    await is_readable_in_the_dark(page)
     await picture(page, name, "dark")
     if login:
         await cabinet.speaks(login, "en")

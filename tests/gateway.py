@@ -228,7 +228,7 @@ class _Away:
     def __init__(self, failure: Exception) -> None:
         self._failure = failure
 
-    async def write(self, work: Callable[[Tx], T]) -> T:
+    async def write(self, work: Callable[[Tx], T], *, at_leisure: bool = False) -> T:
         raise self._failure
 
     async def read(self, work: Callable[[Tx], T]) -> T:

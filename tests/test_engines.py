@@ -15,7 +15,7 @@ from conftest import NOW, open_account, order, run_sql
 
 from hopwire.errors import OutcomeUnknown, Unavailable
 from hopwire.model import Account
-from hopwire.store import Store, postgres
+from hopwire.store import Store, postgres, sqlite
 from hopwire.store.directory import Directory
 from hopwire.store.engine import Tx
 from hopwire.store.ledger import Ledger
@@ -241,6 +241,27 @@ async def test_sqlite_writes_a_log_ahead_and_syncs_every_commit(filed: Store) ->
     connection = filed.engine._connection
     values = [connection.execute(f"PRAGMA {pragma}").fetchone()[0] for pragma in pragmas]
     assert values == ["wal", 2]  # 2 is FULL
+
+
+async def test_what_nobody_waits_for_shares_a_commit(filed: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "LEISURE_S", 3600)
+    engine, said = filed.engine, list[str]()
+    assert isinstance(engine, SqliteEngine)
+    engine._connection.set_trace_callback(said.append)
+    at_leisure = [asyncio.create_task(engine.write(_probe, at_leisure=True)) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert "COMMIT" not in said
+    await asyncio.gather(*at_leisure, engine.write(_probe))
+    assert said.count("COMMIT") == 1
+
+
+async def test_what_nobody_waits_for_is_committed_without_company(filed: Store) -> None:
+    assert await filed.engine.write(_probe, at_leisure=True) == "done"
+
+
+def _probe(tx: Tx) -> str:
+    tx.run("probe")
+    return "done"
 
 
 async def test_a_file_locked_by_another_process_is_unavailable_until_it_is_free(

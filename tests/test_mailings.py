@@ -436,7 +436,7 @@ class Faulty:
         self._fault = fault
         self._after = after
 
-    async def write(self, work: Any) -> Any:
+    async def write(self, work: Any, *, at_leisure: bool = False) -> Any:
         return await self._call(self.engine.write, work)
 
     async def read(self, work: Any) -> Any:

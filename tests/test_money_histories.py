@@ -112,7 +112,7 @@ class Mortal:
         self._engine = engine
         self.dies_at: int | None = None
 
-    async def write(self, work: Callable[[Tx], T]) -> T:
+    async def write(self, work: Callable[[Tx], T], *, at_leisure: bool = False) -> T:
         at, self.dies_at = self.dies_at, None
         if at is None:
             return await self._engine.write(work)

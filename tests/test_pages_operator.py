@@ -1,7 +1,7 @@
 """The operator's pages about customers: who they are, their money, what they may, how one enters."""
 
 import pytest
-from cabinet import PASSWORD, Cabinet, fits, is_accessible, look_over
+from cabinet import PASSWORD, Cabinet, is_accessible, look_over
 from gateway import Reply
 from playwright.async_api import Page, expect
 
@@ -531,12 +531,8 @@ async def test_the_smaller_pages_of_accounts_are_good_to_look_at(cabinet: Cabine
     await look_over(cabinet, "/operator/accounts/new", "boss", "operator-account-new")
     check = "/operator/accounts/1/money/check?kind=topup&amount=500&note=invoice"
     await look_over(cabinet, check, "boss", "operator-money-check")
-    person = await cabinet.person("boss", viewport={"width": 320, "height": 800})
-    for path in ("money", "close", "password", "second-factor", "sign-in"):
-        page = await person.open(f"/operator/accounts/1/{path}")
-        await is_accessible(page)
-        await fits(page)
-        await page.close()
+    for path in ("money", "close", "password", "second-factor", "sign-in", "keys/1/revoke"):
+        await look_over(cabinet, f"/operator/accounts/1/{path}", "boss")
 
 
 async def test_it_all_works_without_javascript(cabinet: Cabinet) -> None:

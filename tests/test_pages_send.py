@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from cabinet import Cabinet, is_accessible, look_over
+from cabinet import Cabinet, is_accessible, is_readable_in_the_dark, look_over
 from playwright.async_api import Page, expect
 
 from hopwire.admission import now_ms
@@ -133,6 +133,7 @@ async def test_its_writer_gets_a_message_first(cabinet: Cabinet) -> None:
     await page.get_by_role("button", name="Send it to me").click()
     await expect(page.get_by_role("status")).to_contain_text("One message is on its way to you.")
     await is_accessible(page)
+    await is_readable_in_the_dark(page)
     await page.reload()
     await expect(page.get_by_role("status")).to_contain_text("One message is on its way to you.")
     await expect(page.locator(".facts")).to_contain_text("31 Dec")

@@ -169,7 +169,7 @@ class Store:
             happened = [change for change in changes if change[0] in kept]
             self._happen(tx, kept, [*happened, *before_answer(tx, kept, happened)], now)
 
-        await self.engine.write(work)
+        await self.engine.write(work, at_leisure=True)
         return [None] * len(changes)
 
     async def run_timers(self, n: int, now: int) -> int:
@@ -259,7 +259,7 @@ class Store:
             self._happen(tx, kept, changes, now)
             return found
 
-        found = await self.engine.write(work)
+        found = await self.engine.write(work, at_leisure=True)
         for (connector, outcome), n in Counter((one.connector, one.outcome) for one in receipts).items():
             metrics.RECEIPTS.labels(connector, outcome.name.lower()).inc(n)
         return [one.provider_id if one else None for one in found]

@@ -40,8 +40,11 @@ class Tx(Protocol):
 class Engine(Protocol):
     """A database that can be written. Both verbs raise `errors.Unavailable` when it cannot be used now."""
 
-    async def write(self, work: Callable[[Tx], T]) -> T:
-        """Run `work` in one transaction; its commit is on disk on return. It may run more than once."""
+    async def write(self, work: Callable[[Tx], T], *, at_leisure: bool = False) -> T:
+        """Run `work` in one transaction; its commit is on disk on return. It may run more than once.
+
+        `at_leisure`: it may wait a moment for a commit that somebody is in a hurry for, and share it.
+        """
 
     async def read(self, work: Callable[[Tx], T]) -> T:
         """Run `work`, which only reads."""

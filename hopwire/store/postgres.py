@@ -155,7 +155,7 @@ class PostgresEngine:
         self._idle: list[Pipeline] = []
         self._running: set[asyncio.Task[Any]] = set()
 
-    async def write(self, work: Callable[[PostgresTx], T]) -> T:
+    async def write(self, work: Callable[[PostgresTx], T], *, at_leisure: bool = False) -> T:
         return await self._do(lambda tx: tx.whole(work))
 
     async def read(self, work: Callable[[PostgresTx], T]) -> T:

@@ -23,6 +23,7 @@ from hopwire.store.engine import Row, T
 
 BUSY_S = 0.5  # how long a write waits for another process; the loop goes on meanwhile
 BUSY_PAUSE_S = 0.01
+LEISURE_S = 0.002  # how long waits for company what nobody waits for
 PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -119,14 +120,24 @@ class SqliteEngine:
         self._tx = SqliteTx(self._connection)
         self._on_wake: Callable[[], None] = lambda: None
         self._jobs: list[_Job] = []
+        self._beginning = False  # whether a commit is about to
 
-    async def write(self, work: Callable[[SqliteTx], T]) -> T:
+    async def write(self, work: Callable[[SqliteTx], T], *, at_leisure: bool = False) -> T:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
-        if not self._jobs:
-            loop.call_soon(self._commit_all, loop.time() + BUSY_S)
         self._jobs.append(_Job(work, done))
+        if not at_leisure:
+            self._begin_soon()
+        elif len(self._jobs) == 1:
+            loop.call_later(LEISURE_S, self._begin_soon)
         return await done
+
+    def _begin_soon(self) -> None:
+        """Commit what has come when all that comes in this turn of the loop is there."""
+        if self._jobs and not self._beginning:
+            self._beginning = True
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._commit_all, loop.time() + BUSY_S)
 
     def _commit_all(self, patience: float) -> None:
         """Do what has come; look again soon while another process is writing."""
@@ -143,7 +154,7 @@ class SqliteEngine:
 
     def _take_jobs(self) -> list[_Job]:
         """What is still waited for."""
-        jobs, self._jobs = self._jobs, []
+        jobs, self._jobs, self._beginning = self._jobs, [], False
         return [job for job in jobs if not job.done.done()]
 
     def _commit(self, jobs: Sequence[_Job]) -> None:
