@@ -29,6 +29,7 @@ AXE = ROOT / "requirements/npm/node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 PASSWORD = gateway.PASSWORD  # of every account here
 HASH = hash_password(PASSWORD)
+LOOK = "rules => axe.run({runOnly: rules, resultTypes: ['violations']}).then(found => found.violations)"
 WIDTHS = (320, 768, 1440)
 ARGS = [
     "--no-sandbox",
@@ -193,10 +194,10 @@ async def is_accessible(page: Page, rules: Sequence[str] = ()) -> None:
     assert AXE.exists(), "axe-core is not here; scripts/test installs it"
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(AXE.read_text("utf-8"))
-    found = await page.evaluate("rules => axe.run({runOnly: rules})", list(rules) or RULES)
+    found = await page.evaluate(LOOK, list(rules) or RULES)
     told = [
         f"{one['id']}: {node['html'][:200]} {node.get('failureSummary', '')}"
-        for one in found["violations"]
+        for one in found
         for node in one["nodes"]
     ]
     assert not told, "\n".join(told)
