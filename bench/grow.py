@@ -13,6 +13,8 @@ from bench.rig import Rig, fill_s, rig
 
 NEWEST = 50  # messages of a listing
 LISTINGS = 20
+PAGE = "/messages"
+FRUITLESS = "/messages?number=380990000000"  # of a number that no message went to: it looks through them all
 START_S = 60  # for everything around the measurements of one size
 SLOWEST = 100  # messages a second, below which it is given up
 
@@ -39,6 +41,8 @@ async def _row(args: argparse.Namespace, stored: int) -> Report:
             "deliver": deliver,
             "receive": receive,
             "newest_ms": await _newest_ms(gateway),
+            "page_ms": round(median(await gateway.page_ms(PAGE, LISTINGS)), 1),
+            "search_ms": round(median(await gateway.page_ms(FRUITLESS, LISTINGS)), 1),
             "fsync": gateway.durability,
         }
 

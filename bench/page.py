@@ -194,13 +194,20 @@ def _stored(lines: Sequence[Line], plot: str | None) -> str:
             f"{row['accept']['p99_ms']:.1f}",
             f"{row['receive']['p99_ms']:.1f}",
             f"{row['newest_ms']:.2f}",
+            *(f"{row[page]:.0f}" for page in ("page_ms", "search_ms")),
         )
         for line in of(lines, "grow")
         for row in line["rows"]
     ]
     heads = (
         *("database", "stored messages", "accepted a second", "delivered a second", "queries a second"),
-        *("p99 ms of acceptance", "of queries", "newest 50 listed, ms"),
+        *(
+            "p99 ms of acceptance",
+            "of queries",
+            "newest 50 listed, ms",
+            "their page",
+            "a search without result",
+        ),
     )
     text = _table(heads, rows) + _picture(plot, "Rates against stored messages")
     return _section("The same work over stored messages", text) if rows else ""

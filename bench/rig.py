@@ -8,6 +8,7 @@ import contextlib
 import secrets
 import socket
 import tempfile
+import time
 from asyncio.subprocess import Process
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -15,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import psycopg
 
 from bench import http_far_end, load, measure, smsc, stock
-from bench.program import ask, program
+from bench.program import ProgramError, ask, program
 from hopwire.admission import now_ms
 from hopwire.cli.processes import Supervisor, listen
 from hopwire.cli.run import parts
@@ -30,6 +32,7 @@ from hopwire.store.directory import Directory
 from hopwire.store.ledger import Ledger
 from hopwire.store.migrate import open_store
 from hopwire.store.prices import PriceBook
+from hopwire.store.sessions import Sessions
 
 MONEY = 10_000_000 * 1_000_000
 PRICE = 800_000
@@ -110,6 +113,20 @@ class Rig:
         return dict(
             Counter(", ".join(f"{step.channel} {step.state}" for step in one.steps) for one in latest)
         )
+
+    async def page_ms(self, path: str, times: int) -> list[float]:
+        """How long the account's owner waits for a page of the cabinet, each time."""
+        cookie = await Sessions(self.store.engine).begin(self.account_id, "127.0.0.1", "bench", now_ms())
+        async with aiohttp.ClientSession(cookies={"hopwire": cookie}) as browser:
+            return [await self._page_ms(browser, path) for _ in range(times)]
+
+    async def _page_ms(self, browser: aiohttp.ClientSession, path: str) -> float:
+        began = time.perf_counter()
+        async with browser.get(f"http://127.0.0.1:{self._port}{path}", allow_redirects=False) as response:
+            await response.read()
+            if response.status != 200:
+                raise ProgramError(f"{path} was answered with {response.status}")
+        return (time.perf_counter() - began) * 1000
 
     def usage(self) -> dict[int, measure.Usage]:
         """What the processes have used so far."""
