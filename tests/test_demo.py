@@ -28,12 +28,17 @@ def test_it_prints_one_line_of_json_when_it_is_ready(tmp_path: Path) -> None:
         assert gateway.program.line() == "", "nothing more on standard output"
 
 
-def test_the_link_to_the_cabinet_signs_in_once(gateway: Demo) -> None:
+def test_the_link_to_the_cabinet_signs_in_once_in_the_language_of_the_browser(gateway: Demo) -> None:
     path = urlsplit(gateway.ready["cabinet"]).path
 
     def asks(method: str, path: str, cookie: str = "") -> tuple[int, str, str]:
         connection = HTTPConnection(urlsplit(gateway.ready["url"]).netloc, timeout=30)
-        headers = {"Content-Length": "0", "Sec-Fetch-Site": "same-origin", "Cookie": cookie}
+        headers = {
+            "Content-Length": "0",
+            "Sec-Fetch-Site": "same-origin",
+            "Cookie": cookie,
+            "Accept-Language": "en",
+        }
         connection.request(method, path, headers=headers | {"Accept": "text/html"})
         reply = connection.getresponse()
         text = reply.read().decode()
@@ -43,7 +48,7 @@ def test_the_link_to_the_cabinet_signs_in_once(gateway: Demo) -> None:
     assert asks("GET", path)[0] == 200
     status, cookie, _ = asks("POST", path)
     assert (status, cookie.partition("=")[0]) == (303, "hopwire")
-    assert "Вийти" in asks("GET", "/settings", cookie)[2]
+    assert "Sign out" in asks("GET", "/settings", cookie)[2]
     assert asks("POST", path)[0] == 404
     assert asks("GET", path)[0] == 404
 

@@ -73,10 +73,12 @@ async def _waiting(visit: Visit) -> SignedIn:
 
 
 async def come_in(visit: Visit) -> Response:
-    """Take over the session that waits: it ends, and one of this browser begins."""
+    """Take over the session that waits, in the language of this browser: it ends, and one of its own begins."""
     found = await _waiting(visit)
+    language = visit.language
     await visit.end_session()
     visit.signed_in = found
+    await visit.directory.set_account(found.account.id, {"language": language})
     response = RedirectResponse("/", 303)
     await visit.sign_in(found.account, response)
     return response
