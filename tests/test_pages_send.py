@@ -122,7 +122,7 @@ async def test_a_form_that_is_sent_twice_sends_once(cabinet: Cabinet) -> None:
 
 async def test_its_writer_gets_a_message_first(cabinet: Cabinet) -> None:
     """At once, whenever it is to be sent; its recipient gets nothing until it is sent."""
-    page = await (await cabinet.person("shop")).open("/send")
+    page = await (await cabinet.person("shop", reduced_motion="reduce")).open("/send")
     await page.get_by_label("SMS alone").check()
     await page.get_by_label("Number, or numbers").fill(TO)
     await page.get_by_label("SMS sender name").fill("Shop")

@@ -73,7 +73,7 @@ async def _waiting(visit: Visit) -> SignedIn:
 
 
 async def come_in(visit: Visit) -> Response:
-    """Take over the session that waits, in the language of this browser: it ends, and one of its own begins."""
+    """Take over the session that waits: it ends, and one of this browser begins, in its language."""
     found = await _waiting(visit)
     language = visit.language
     await visit.end_session()
