@@ -33,6 +33,7 @@ from hopwire.store.ledger import Ledger
 from hopwire.store.migrate import open_store
 from hopwire.store.prices import PriceBook
 from hopwire.store.sessions import Sessions
+from hopwire.web.pages.visit import cookie_name
 
 MONEY = 10_000_000 * 1_000_000
 PRICE = 800_000
@@ -117,7 +118,7 @@ class Rig:
     async def page_ms(self, path: str, times: int) -> list[float]:
         """How long the account's owner waits for a page of the cabinet, each time."""
         cookie = await Sessions(self.store.engine).begin(self.account_id, "127.0.0.1", "bench", now_ms())
-        async with aiohttp.ClientSession(cookies={"hopwire": cookie}) as browser:
+        async with aiohttp.ClientSession(cookies={cookie_name(secure=False): cookie}) as browser:
             return [await self._page_ms(browser, path) for _ in range(times)]
 
     async def _page_ms(self, browser: aiohttp.ClientSession, path: str) -> float:

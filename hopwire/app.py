@@ -48,7 +48,7 @@ from hopwire.store.retention import Retention
 from hopwire.web.app import App
 from hopwire.web.callbacks import Callbacks, Keep, Source
 from hopwire.web.http_php import HttpPhp
-from hopwire.web.pages import PAGES, Parts, letters
+from hopwire.web.pages import Parts, letters
 from hopwire.web.request_log import RequestLog
 from hopwire.web.wire import HttpProtocol
 from hopwire.worker import Worker
@@ -150,7 +150,6 @@ def _parts(
         credentials=credentials,
         pictures=pictures,
         secret=installation_secret(config.store),
-        paths=frozenset(page.path for page in PAGES),
     )
 
 

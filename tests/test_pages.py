@@ -9,7 +9,7 @@ from gateway import get
 from playwright.async_api import expect
 from sentences import catalogs, said, translated
 
-from hopwire.web.pages import PAGES, guard
+from hopwire.web.pages import PAGES, guard, nav
 from hopwire.web.pages.assets import assets
 from hopwire.web.pages.marks import cell, csv_lines, visible
 from hopwire.web.pages.site import Page
@@ -60,6 +60,10 @@ async def test_a_form_is_taken_only_from_pages_of_ours(cabinet: Cabinet) -> None
         for headers in (["Sec-Fetch-Site: cross-site"], ["Origin: http://evil.example"], []):
             reply = await cabinet.gateway.post(filled(page.path), b"", cookie, *headers)
             assert reply.status == 403, f"{page.path} with {headers}"
+
+
+async def test_what_stands_in_the_menu_is_there() -> None:
+    assert {entry.path for entry in (*nav.CABINET, *nav.OPERATOR)} <= {page.path for page in GETS}
 
 
 async def test_forms_of_others_are_not_there_for_who_may_not_see_them(cabinet: Cabinet) -> None:

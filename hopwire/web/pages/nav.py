@@ -42,12 +42,12 @@ OPERATOR = (
 )
 
 
-def menu(signed_in: bool, is_operator: bool, paths: frozenset[str]) -> list[tuple[str, list[Entry]]]:
-    """The menu of who asks, in groups with their titles; of pages that there are."""
+def menu(signed_in: bool, is_operator: bool) -> list[tuple[str, tuple[Entry, ...]]]:
+    """The menu of who asks, in groups with their titles."""
     groups: list[tuple[str, tuple[Entry, ...]]] = [("", CABINET)] if signed_in else []
     if is_operator:
         groups.append((_("Operator"), OPERATOR))
-    return [(title, [one for one in entries if one.path in paths]) for title, entries in groups]
+    return groups
 
 
 def is_current(entry: Entry, path: str) -> bool:

@@ -31,7 +31,6 @@ class Parts:
     credentials: Credentials
     pictures: Pictures
     secret: bytes  # the installation's
-    paths: frozenset[str]  # of all pages
     allowance: Allowance = field(default_factory=Allowance)
     fetching: WeakValueDictionary[int, Lock] = field(default_factory=WeakValueDictionary)  # by account
 

@@ -204,8 +204,7 @@ async def send(visit: Visit) -> Response:
         form.wrong(drafts.field_of(error), error.text)
         return await _page(visit, form, 422)
     said = _("The message is scheduled.") if request.send_at else _("The message is on its way.")
-    there = any(path.startswith("/messages/{") for path in visit.parts.paths)
-    return visit.to(f"/messages/{sent.id}" if there else "/send", visit.words(said))
+    return visit.to(f"/messages/{sent.id}", visit.words(said))
 
 
 # ---- to oneself

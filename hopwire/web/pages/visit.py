@@ -186,8 +186,8 @@ class Visit:
     version = __version__
 
     @cached_property
-    def menu(self) -> list[tuple[str, list[nav.Entry]]]:
-        return nav.menu(self.signed_in is not None, self.is_operator, self.parts.paths)
+    def menu(self) -> list[tuple[str, tuple[nav.Entry, ...]]]:
+        return nav.menu(self.signed_in is not None, self.is_operator)
 
     def is_current(self, entry: nav.Entry) -> bool:
         return nav.is_current(entry, self.path)
