@@ -192,7 +192,8 @@ class Load:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._n = 0  # requests that have been planned
+        self._n = 0  # requests that have been planned,
+        self._left = 0  # and that have left: behind a slow gateway they wait
         self._numbers, self._asked = count(), count(1)
         self._most = float("inf") if job.messages is None else job.messages
         self._until = float("inf")
@@ -251,6 +252,7 @@ class Load:
     def _next(self) -> tuple[Ask, bytes]:
         """What is asked next, and its bytes."""
         job = self._job
+        self._left += 1
         if job.query is not None and (job.send is None or self._query_is_next()):
             ask, number = job.query, b"%d" % self._known(next(self._asked))
         else:
@@ -261,7 +263,7 @@ class Load:
     def _query_is_next(self) -> bool:
         """Queries are spread evenly between the sends; there is none before there is a message."""
         share = self._job.queries
-        return bool(self.tally.ids) and int(self._n * share) > int((self._n - 1) * share)
+        return bool(self.tally.ids) and int(self._left * share) > int((self._left - 1) * share)
 
     def _known(self, n: int) -> int:
         """The id of a message that there is."""
