@@ -87,7 +87,7 @@ class Admission:
         self._tables = Tables({})
         self._allowed = Allowed()
         self._version: int | None = None
-        self._admit: Batch[Order, Accepted | ApiError] = Batch(store.admit)
+        self._admit: Batch[Order, Accepted | ApiError] = Batch(store.admit, store.GROUP)
         self.generation = 0  # rises whenever the directory has changed, for those who remember parts of it
 
     async def refresh(self) -> None:

@@ -118,7 +118,7 @@ def web_app(
     credentials = Credentials(directory, secret, lambda: admission.generation, use, totp.seals(config.store))
     inbox = Inbox(store.engine)
     words = config.sms.stop_words, config.sms.start_words
-    together: Batch[Receipt, str | None] = Batch(keep_many)
+    together: Batch[Receipt, str | None] = Batch(keep_many, store.GROUP)
     keep = Keep(
         receipts=lambda receipts: asyncio.gather(*map(together, receipts)),
         incoming=lambda messages: inbox.keep_incoming(messages, now_ms(), *words),

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence, Sized
 from contextlib import aclosing
 from functools import partial
 
@@ -27,7 +27,6 @@ from hopwire.minutes import Minute, Minutes
 from hopwire.model import Answer, ConnectorState, Handover, Incoming, Later, Receipt
 from hopwire.pulse import Pulse
 from hopwire.store import Change, Store
-from hopwire.store.batch import company
 from hopwire.store.connectors import FRESH_MS, ConnectorOrder, Connectors, Told
 from hopwire.store.inbox import Inbox
 from hopwire.store.limits import forget as forget_counts
@@ -364,7 +363,7 @@ class Worker:
     async def _record_all(self) -> None:
         try:
             while self._unrecorded:
-                await company(self._unrecorded, MOST)
+                await _company(self._unrecorded, MOST)
                 changes, self._unrecorded = self._unrecorded[:MOST], self._unrecorded[MOST:]
                 await self._surely(changes)
         finally:
@@ -400,6 +399,14 @@ def answered(handover: Handover, answer: Answer, connector: str = "") -> Change:
 def handover_keys(handover: Handover) -> tuple[int, int, int]:
     """What a log line may tell of a hand-over."""
     return handover.message_id, handover.step, handover.part
+
+
+async def _company(waiting: Sized, most: int) -> None:
+    """Let those join who come together; return when nobody has in a turn of the loop, or `most` have."""
+    here = 0
+    while here < len(waiting) < most:
+        here = len(waiting)
+        await asyncio.sleep(0)
 
 
 async def _wait(event: asyncio.Event, timeout_s: float) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from hopwire.errors import Unavailable
+from hopwire.errors import OutcomeUnknown, Unavailable
 from hopwire.store import batch
 from hopwire.store.batch import Batch
 
@@ -50,21 +50,31 @@ async def test_what_comes_while_the_verb_is_at_work_leaves_when_it_is_free() -> 
     assert verb.calls == [[1], [2, 3]]
 
 
-async def test_who_comes_in_the_next_turn_of_the_loop_still_joins() -> None:
+async def test_a_batch_has_a_greatest_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "MOST", 2)
     verb = Verb()
     double = Batch(verb)
-    first = double(1)
-    await asyncio.sleep(0)
-    second = double(2)
-    assert [await first, await second] == [2, 4]
-    assert verb.calls == [[1, 2]]
-
-
-async def test_a_batch_has_a_greatest_size() -> None:
-    verb = Verb()
-    double = Batch(verb, most=2)
     await asyncio.gather(*map(double, range(5)))
     assert verb.calls == [[0, 1], [2, 3], [4]]
+
+
+async def test_a_group_leaves_as_soon_as_it_is_there_and_waits_for_nobody_under_way() -> None:
+    groups: list[Sequence[int]] = []
+    answers: list[asyncio.Future[Sequence[int]]] = []
+
+    def verb(items: Sequence[int]) -> asyncio.Future[Sequence[int]]:
+        groups.append(items)
+        answers.append(asyncio.get_running_loop().create_future())
+        return answers[-1]
+
+    double = Batch(verb, group=2)
+    asked = [double(n) for n in range(5)]
+    assert groups == [[0, 1], [2, 3]]
+    await asyncio.sleep(0)
+    assert groups == [[0, 1], [2, 3], [4]]
+    for group, answer in reversed(list(zip(groups, answers, strict=True))):
+        answer.set_result([2 * n for n in group])
+    assert await asyncio.gather(*asked) == [0, 2, 4, 6, 8]
 
 
 async def test_when_the_store_is_unavailable_all_are_told_and_nothing_is_tried_again() -> None:
@@ -93,25 +103,28 @@ async def test_who_no_longer_waits_does_not_hinder_the_others() -> None:
     assert await stays == 4
 
 
-async def test_a_verb_that_was_cancelled_is_called_again_for_the_next() -> None:
-    verb = Verb()
-    verb.free.clear()
+async def test_what_became_of_a_call_that_was_cancelled_nobody_knows_and_the_next_is_made() -> None:
+    calls: list[asyncio.Future[Sequence[int]]] = []
+
+    def verb(items: Sequence[int]) -> asyncio.Future[Sequence[int]]:
+        calls.append(asyncio.get_running_loop().create_future())
+        return calls[-1]
+
     double = Batch(verb)
     lost = double(1)
-    await verb.called.wait()
-    assert double._runner is not None
-    double._runner.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await double._runner
-    verb.free.set()
-    assert await double(2) == 4
-    assert not lost.done()
+    await asyncio.sleep(0)
+    next_ = double(2)
+    calls[0].cancel()
+    with pytest.raises(OutcomeUnknown):
+        await lost
+    calls[1].set_result([4])
+    assert await next_ == 4
 
 
 async def test_what_comes_beyond_the_bound_is_refused_at_once_and_the_others_are_done(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(batch, "WAITING", 2)
+    monkeypatch.setattr(batch, "WAITING", 3)
     verb = Verb()
     verb.free.clear()
     double = Batch(verb)

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from pathlib import Path
 
 import pytest
@@ -153,6 +153,64 @@ async def test_many_ask_at_a_time_and_each_gets_his_own_answer(
     assert [recipients[i] for i in ids] == [f"38050111{n:04}" for n in range(20) for _ in range(3)]
 
 
+async def test_what_several_ask_for_in_one_turn_is_admitted_together(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    await (await open_store(house.url)).close()  # the tables
+    counted = Counted(house)
+    await house.come(counted)
+    account = await open_account(Directory(counted.engine), money=1_000_000)
+    callers = [house.caller() for _ in range(2)]
+    for one in callers:
+        await one.admit([])  # it is connected
+    counted.calls.clear()
+    asked = [one.admit([order(account, to=f"38050111{n:04}")] * (n + 1)) for n, one in enumerate(callers * 2)]
+    answers = [accepted(await one) for one in asked]
+    assert [len(ids) for ids in answers] == [1, 2, 3, 4]
+    assert counted.calls == [10]
+    found = {one.id: one.recipient for one in await counted.latest(10)}
+    assert [{found[i] for i in ids} for ids in answers] == [{f"38050111{n:04}"} for n in range(4)]
+    for one in callers:
+        await one.close()
+    await house.go()
+    house.close()
+
+
+class Counted(Store):
+    """A store that tells how many orders were admitted at a time."""
+
+    def __init__(self, house: House) -> None:
+        super().__init__(open_engine(house.url))
+        self.calls: list[int] = []
+
+    def admit(self, orders: Sequence[Order]) -> Awaitable[list[Accepted | ApiError]]:
+        self.calls.append(len(orders))
+        return super().admit(orders)
+
+
+async def test_an_order_that_meets_a_bug_is_not_the_trouble_of_those_it_came_with(
+    house: House, caller: OwnedStore, account: Account
+) -> None:
+    await caller.admit([])  # it is connected
+    broken = order(account)._replace(request=replace(order(account).request, recipient=None))
+    asked = [caller.admit([one]) for one in (order(account), broken, order(account))]
+    first, second, third = await asyncio.gather(*asked, return_exceptions=True)
+    assert isinstance(second, OwnerError)
+    for answer in (first, third):
+        assert not isinstance(answer, BaseException)
+        assert len(accepted(answer)) == 1
+    assert len(await house.store.latest(9)) == 2
+
+
+async def test_what_has_no_form_on_the_wire_is_told_to_who_asks_and_to_nobody_else(
+    house: House, caller: OwnedStore, account: Account
+) -> None:
+    await caller.admit([])  # it is connected
+    asked = [caller.admit([one]) for one in (order(account)._replace(parts=2**80), order(account))]
+    with pytest.raises(OverflowError):
+        await asked[0]
+    assert len(accepted(await asked[1])) == 1
+
+
 # ---- trouble
 
 
@@ -202,7 +260,7 @@ async def test_what_is_under_way_is_finished_before_the_owner_goes(tmp_path: Pat
     slow = Slow(house)
     await house.come(slow)
     caller = house.caller()
-    asked = asyncio.ensure_future(caller.admit([]))
+    asked = asyncio.ensure_future(caller.admit([order(NOBODY)]))
     await slow.begun.wait()
     going = asyncio.ensure_future(house.go())
     await asyncio.sleep(0)
@@ -271,4 +329,4 @@ def test_an_order_arrives_as_it_was(request_: SendRequest) -> None:
         others=(Other(connector="b", writing=Writing()),),
     )
     asked = Order(account, request_, plan_delivery((VIBER, step), NOW), NOW, 9, "client", 2)
-    assert VERBS["admit"].arguments.decode(_encode(([asked],))) == ([asked],)
+    assert VERBS["admit"].arguments(_encode(([asked],))) == ([asked],)

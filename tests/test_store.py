@@ -132,7 +132,7 @@ async def test_an_acceptance_that_fails_midway_leaves_nothing(
 
 async def accepted(stores: Sequence[Store], account: Account, orders: int) -> list[int]:
     """The ids of so many orders, asked for one by one at the same time."""
-    batches: list[Batch[Order, Accepted | ApiError]] = [Batch(store.admit, most=25) for store in stores]
+    batches: list[Batch[Order, Accepted | ApiError]] = [Batch(store.admit, 25) for store in stores]
     answers = await asyncio.gather(*(batches[n % len(batches)](order(account, SMS)) for n in range(orders)))
     return [answer.id for answer in answers if isinstance(answer, Accepted)]
 

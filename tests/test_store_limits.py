@@ -425,7 +425,7 @@ async def test_a_hold_that_is_none_is_a_fault_of_the_books(
 
 async def together(stores: Sequence[Store], orders: Sequence[Order]) -> list[Accepted | ApiError]:
     """The answers to orders that are asked for one by one at the same time."""
-    batches: list[Batch[Order, Accepted | ApiError]] = [Batch(store.admit, most=25) for store in stores]
+    batches: list[Batch[Order, Accepted | ApiError]] = [Batch(store.admit, 25) for store in stores]
     return await asyncio.gather(*(batches[n % len(batches)](one) for n, one in enumerate(orders)))
 
 

@@ -8,7 +8,7 @@ Rule 3: rows are waited for in one order: deliveries by id, remembered numbers, 
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from itertools import compress, islice
 
 from hopwire import delivery as life
@@ -63,6 +63,10 @@ ID_BLOCK_MS = 12 * 3_600_000  # less than the day for which at least everything 
 class Store:
     """Messages and what becomes of them."""
 
+    GROUP = (
+        0  # so many orders and receipts leave at once for another process that keeps them; 0: this one does
+    )
+
     def __init__(self, engine: Engine, remember_ms: int = memory.KEPT_MS) -> None:
         """`remember_ms`: for how long a number without Viber is not looked for there; 0: it always is."""
         self.engine = engine
@@ -92,13 +96,16 @@ class Store:
 
     # ---- acceptance
 
-    async def admit(self, orders: Sequence[Order]) -> list[Accepted | ApiError]:
+    def admit(self, orders: Sequence[Order]) -> Awaitable[list[Accepted | ApiError]]:
         """Take the money, keep the messages and make them due: each of them whole or not at all.
 
         Answers, for each order, what the client is told of the message, or why it was not accepted: by the
         stop list, for want of money, or by a limit of the account. A request that is repeated under the key
         that its client has given to it is answered as it was.
         """
+        return self._admit(orders)
+
+    async def _admit(self, orders: Sequence[Order]) -> list[Accepted | ApiError]:
         now = max((order.accepted_at for order in orders), default=0)
         ids = await self._take_ids(len(orders), now)
 

@@ -13,9 +13,10 @@ arguments) there, and (number, how it ended, answer) back, in any order.
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from enum import IntEnum
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -46,21 +47,28 @@ class _End(IntEnum):
 class _Verb(NamedTuple):
     """A verb of `Store`: how its arguments and its answer are read."""
 
-    arguments: msgspec.msgpack.Decoder[Any]
-    answer: msgspec.msgpack.Decoder[Any]
+    arguments: Callable[[bytes | msgspec.Raw], Any]
+    answer: Callable[[bytes | msgspec.Raw], Any]
 
 
 def _verb(arguments: Any, answer: Any) -> _Verb:
-    return _Verb(msgspec.msgpack.Decoder(arguments), msgspec.msgpack.Decoder(answer))
+    return _Verb(msgspec.msgpack.Decoder(arguments).decode, msgspec.msgpack.Decoder(answer).decode)
+
+
+_accepted = msgspec.msgpack.Decoder(list[Accepted | str]).decode  # a refusal is told by its code
+
+
+def _admitted(answer: bytes | msgspec.Raw) -> list[Accepted | ApiError]:
+    return [ERRORS[one]() if isinstance(one, str) else one for one in _accepted(answer)]
 
 
 VERBS = {
-    "admit": _verb(tuple[list[Order]], list[Accepted | str]),  # a refusal is told by its code
+    "admit": _Verb(msgspec.msgpack.Decoder(tuple[list[Order]]).decode, _admitted),
     "delete": _verb(tuple[int, list[int], int], dict[int, Standing]),
     "keep_receipts": _verb(tuple[list[Receipt], int], list[str | None]),
     "keep_requests": _verb(tuple[list[Asked]], None),
 }
-_asked = msgspec.msgpack.Decoder(tuple[int, str, msgspec.Raw]).decode
+_frame = msgspec.msgpack.Decoder(tuple[int, str, msgspec.Raw]).decode
 _told = msgspec.msgpack.Decoder(tuple[int, _End, msgspec.Raw]).decode
 
 
@@ -84,6 +92,7 @@ class _Frames(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's own is no subclass
+        self.transport.set_write_buffer_limits(0)  # write at once, not at the end of the loop's turn
 
     def data_received(self, data: bytes) -> None:
         self._come += data
@@ -99,12 +108,21 @@ class _Frames(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost(self)
 
-    def send(self, told: object) -> None:
+    def tell(self, *told: object) -> None:
+        """Send it, unless nobody listens any more."""
+        if self.transport.is_closing():
+            return
         frame = _encode(told)
         self.transport.writelines((len(frame).to_bytes(HEAD, "big"), frame))
 
 
 # ---- the owner
+
+
+class _Asked(NamedTuple):
+    caller: _Frames
+    number: int
+    arguments: msgspec.Raw
 
 
 class Owner:
@@ -114,6 +132,7 @@ class Owner:
         self._store = store
         self._under_way: set[asyncio.Task[None]] = set()
         self._callers: set[_Frames] = set()
+        self._orders: list[_Asked] = []  # what is to be admitted together
         self._server: asyncio.Server | None = None
 
     async def start(self, sock: socket.socket) -> None:
@@ -137,23 +156,43 @@ class Owner:
         return caller
 
     def _take(self, caller: _Frames, frame: bytes) -> None:
-        task = asyncio.get_running_loop().create_task(self._answer(caller, frame))
+        number, verb, arguments = _frame(frame)
+        if verb != "admit":
+            self._begin(self._answer(caller, number, verb, arguments))
+            return
+        self._orders.append(_Asked(caller, number, arguments))
+        if len(self._orders) == 1:
+            self._begin(self._admit_all())
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
-    async def _answer(self, caller: _Frames, frame: bytes) -> None:
-        number, verb, arguments = _asked(frame)
+    async def _admit_all(self) -> None:
+        """Admit what has come in this turn of the loop: what is kept together costs less for each."""
+        asked, self._orders = self._orders, []
+        try:
+            shares = [VERBS["admit"].arguments(one.arguments)[0] for one in asked]
+            answers = iter(await self._store.admit(list(chain(*shares))))
+        except Exception:  # not the trouble of all: each meets its own
+            for caller, number, arguments in asked:
+                await self._answer(caller, number, "admit", arguments)
+        else:
+            for one, share in zip(asked, shares, strict=True):
+                one.caller.tell(one.number, _End.DONE, list(islice(answers, len(share))))
+
+    async def _answer(self, caller: _Frames, number: int, verb: str, arguments: msgspec.Raw) -> None:
         answer: object = None
         try:
-            answer = await getattr(self._store, verb)(*VERBS[verb].arguments.decode(arguments))
+            answer = await getattr(self._store, verb)(*VERBS[verb].arguments(arguments))
             end = _End.DONE
         except Unavailable:
             end = _End.UNAVAILABLE
         except Exception:
             log.exception("what another process has asked for failed")
             end = _End.FAILED
-        if not caller.transport.is_closing():
-            caller.send((number, end, answer))
+        caller.tell(number, end, answer)
 
 
 # ---- the others
@@ -161,11 +200,14 @@ class Owner:
 
 class _Waiting(NamedTuple):
     owner: _Frames  # who was asked
-    answer: "asyncio.Future[msgspec.Raw]"
+    verb: str
+    answer: "asyncio.Future[Any]"
 
 
 class OwnedStore(Store):
     """The store of a process that does not own the file."""
+
+    GROUP = 24  # while these are being kept, the next ones are read and planned
 
     def __init__(self, engine: Engine, owner: Path) -> None:
         """`owner`: the path of the socket."""
@@ -176,9 +218,8 @@ class OwnedStore(Store):
         self._waiting: dict[int, _Waiting] = {}
         self._numbers = 0
 
-    async def admit(self, orders: Sequence[Order]) -> list[Accepted | ApiError]:
-        told = await self._ask("admit", orders)
-        return [ERRORS[one]() if isinstance(one, str) else one for one in told]
+    def admit(self, orders: Sequence[Order]) -> Awaitable[list[Accepted | ApiError]]:
+        return self._ask("admit", orders)
 
     async def delete(self, account_id: int, ids: Sequence[int], now: int) -> dict[int, Standing]:
         standings: dict[int, Standing] = await self._ask("delete", account_id, ids, now)
@@ -196,18 +237,25 @@ class OwnedStore(Store):
             self._owner.transport.close()
         await super().close()
 
-    async def _ask(self, verb: str, *arguments: object) -> Any:
-        """The owner's answer. Raises Unavailable, OwnerError, and OutcomeUnknown when the owner dies."""
-        owner = await self._connected()
-        self._numbers += 1
-        number = self._numbers
-        waiting = _Waiting(owner, asyncio.get_running_loop().create_future())
-        self._waiting[number] = waiting
-        owner.send((number, verb, arguments))
-        return VERBS[verb].answer.decode(await waiting.answer)
+    def _ask(self, verb: str, *arguments: object) -> Awaitable[Any]:
+        """The owner's answer, asked for at once where there is a connection.
 
-    async def _connected(self) -> _Frames:
-        """The connection; where the owner is being started again, what is asked over it waits for it."""
+        Raises Unavailable, OwnerError, and OutcomeUnknown when the owner dies.
+        """
+        if self._owner is None or self._owner.transport.is_closing():
+            return self._connect_and_ask(verb, *arguments)
+        self._numbers += 1
+        answer = asyncio.get_running_loop().create_future()
+        try:
+            self._owner.tell(self._numbers, verb, arguments)
+        except Exception as exc:  # a bug: something has no form on this wire
+            answer.set_exception(exc)
+        else:
+            self._waiting[self._numbers] = _Waiting(self._owner, verb, answer)
+        return answer
+
+    async def _connect_and_ask(self, verb: str, *arguments: object) -> Any:
+        """Where the owner is being started again, what is asked for waits for it."""
         async with self._connecting:
             if self._owner is None or self._owner.transport.is_closing():
                 make = partial(_Frames, self._take, self._lost)
@@ -215,15 +263,15 @@ class OwnedStore(Store):
                     _, self._owner = await asyncio.get_running_loop().create_unix_connection(make, self._path)
                 except OSError as exc:
                     raise Unavailable from exc
-            return self._owner
+        return await self._ask(verb, *arguments)
 
     def _take(self, owner: _Frames, frame: bytes) -> None:
         number, end, answer = _told(frame)
-        waiting = self._waiting.pop(number).answer
+        _, verb, waiting = self._waiting.pop(number)
         if waiting.done():
             return  # nobody waits for it any more
         if end is _End.DONE:
-            waiting.set_result(answer)
+            waiting.set_result(VERBS[verb].answer(answer))
         else:
             waiting.set_exception(Unavailable() if end is _End.UNAVAILABLE else OwnerError())
 
