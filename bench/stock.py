@@ -151,14 +151,20 @@ class Watched:
         self.noted: list[Noted] = []
         self.read, self.listen, self.close = engine.read, engine.listen, engine.close
 
-    async def write(self, work: Callable[[Tx], T], *, at_leisure: bool = False) -> T:
+    async def write(self, work: Callable[[Tx], T], *, at_leisure: bool = False, last: bool = False) -> T:
         return await self._engine.write(lambda tx: work(WatchedTx(tx, self.noted)))
 
 
 class WatchedTx:
     def __init__(self, tx: Tx, noted: list[Noted]) -> None:
         self._many, self._noted = tx.many, noted
-        self.all, self.run, self.script, self.wake = tx.all, tx.run, tx.script, tx.wake
+        self.all, self.run, self.script, self.wake, self.settle = (
+            tx.all,
+            tx.run,
+            tx.script,
+            tx.wake,
+            tx.settle,
+        )
         self.after, self.remembered = tx.after, tx.remembered
 
     def many(self, name: str, rows: Sequence[Row]) -> None:

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Container, Mapping, Sequence, Sized
+from collections.abc import Awaitable, Callable, Collection, Container, Mapping, Sequence, Sized
 from contextlib import aclosing
 from functools import partial
 
@@ -112,7 +112,7 @@ class Worker:
         lost = await self._store.recover(self._name, self._clock())
         if lost:
             log.warning("recover worker=%s submits_in_doubt=%d", self._name, lost)
-        self._store.listen(self._wake_all)
+        self._store.listen(self._due)
         if at_once:
             self._store.leave_by(Outlet(self._name, self._lease_ms, self._room, self._take))
         for channel in channels.values():
@@ -128,7 +128,7 @@ class Worker:
     async def stop(self) -> None:
         """Claim nothing more, give back what has not left, wait for the answers under way, disconnect."""
         self._stopping.set()
-        self._wake_all()
+        self._due(())
         await asyncio.gather(*self._tasks)
         await asyncio.gather(*(channel.stop() for channel in self._channels.values()))
         if self._recording is not None:
@@ -137,8 +137,8 @@ class Worker:
             await self._tell_minutes(self._minutes.rest(self._states(), self._clock()))
 
     def ready(self, name: str) -> None:
-        """A channel has capacity again."""
-        if name in self._wake:
+        """A channel has capacity again, which is news where something waits."""
+        if name in self._wake and name not in self._open:
             self._wake[name].set()
 
     async def keep_receipts(self, receipts: Sequence[Receipt]) -> Sequence[str | None]:
@@ -175,9 +175,12 @@ class Worker:
                 log.exception("a worker's loop failed")
                 await _wait(self._stopping, RETRY_S)
 
-    def _wake_all(self) -> None:
-        for event in self._wake.values():
-            event.set()
+    def _due(self, connectors: Collection[str]) -> None:
+        """Something waits on these, or on any."""
+        for name in connectors or self._wake:
+            if name in self._wake:
+                self._open.discard(name)
+                self._wake[name].set()
 
     async def _feed(self, channel: Channel) -> None:
         """Hand over what is due on one channel while it has room, then wait for either."""
@@ -187,12 +190,8 @@ class Worker:
         capacity = 0 if channel.name in self._paused else channel.capacity
         room = min(capacity, MOST)
         metrics.CAPACITY.labels(channel.name).set(capacity)
-        handovers = await self._claim(channel, room) if room > 0 else []
-        self._hand_over(channel, handovers)
-        await asyncio.sleep(0)  # let them write before others look for room
-        if len(handovers) < room:
-            self._open.add(channel.name)
-        if len(handovers) < room or not room:
+        taken = await self._claim(channel, room) if room > 0 else 0
+        if taken < room or not room:
             await _wait(wake, POLL_S)
 
     def _room(self, name: str) -> int:
@@ -203,8 +202,16 @@ class Worker:
         """Submit what the store has begun."""
         self._hand_over(self._channels[name], handovers)
 
-    async def _claim(self, channel: Channel, room: int) -> list[Handover]:
-        return await self._store.claim(channel.name, self._name, room, self._lease_ms, self._clock())
+    async def _claim(self, channel: Channel, room: int) -> int:
+        """Hand over what is due, as far as there is room; how much it was."""
+
+        def take(handovers: Sequence[Handover]) -> None:
+            self._hand_over(channel, handovers)
+            if len(handovers) < room:  # nothing waits: what is due next may leave at once
+                self._open.add(channel.name)
+
+        name, now = channel.name, self._clock()
+        return len(await self._store.claim(name, self._name, room, self._lease_ms, now, take))
 
     def _hand_over(self, channel: Channel, handovers: Sequence[Handover]) -> None:
         """Submit in their order, in one turn, so that it leaves in one write.

@@ -9,7 +9,7 @@ import sqlite3
 import ssl
 import time
 from base64 import b64decode, b64encode
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -228,13 +228,13 @@ class _Away:
     def __init__(self, failure: Exception) -> None:
         self._failure = failure
 
-    async def write(self, work: Callable[[Tx], T], *, at_leisure: bool = False) -> T:
+    async def write(self, work: Callable[[Tx], T], *, at_leisure: bool = False, last: bool = False) -> T:
         raise self._failure
 
     async def read(self, work: Callable[[Tx], T]) -> T:
         raise self._failure
 
-    async def listen(self, on_wake: Callable[[], None]) -> None:
+    async def listen(self, on_wake: Callable[[Collection[str]], None]) -> None:
         await asyncio.Event().wait()
 
     async def close(self) -> None:

@@ -110,8 +110,16 @@ class Watched(Store):
         self.looks: Counter[str] = Counter()  # by connector, and of timers and receipts
         self.handed: list[tuple[int, Handover]] = []  # with the moment
 
-    async def claim(self, connector: str, worker: str, n: int, lease_ms: int, now: int) -> list[Handover]:
-        handovers = await super().claim(connector, worker, n, lease_ms, now)
+    async def claim(
+        self,
+        connector: str,
+        worker: str,
+        n: int,
+        lease_ms: int,
+        now: int,
+        take: Callable[[Sequence[Handover]], None] = lambda handovers: None,
+    ) -> list[Handover]:
+        handovers = await super().claim(connector, worker, n, lease_ms, now, take)
         self.handed += [(now, handover) for handover in handovers]
         self.looks[connector] += 1
         return handovers

@@ -28,7 +28,7 @@ class Slow:
         self._engine = engine
         self.read, self.listen, self.close = engine.read, engine.listen, engine.close
 
-    async def write(self, work: Callable[[Tx], T], *, at_leisure: bool = False) -> T:
+    async def write(self, work: Callable[[Tx], T], *, at_leisure: bool = False, last: bool = False) -> T:
         self.asked.set()
         await self.may_go_on.wait()
         return await self._engine.write(work)

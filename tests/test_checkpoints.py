@@ -34,7 +34,7 @@ async def store(path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[St
     monkeypatch.setattr(checkpoints, "LONG", 100)
     store = await open_store(f"sqlite:{path}")
     await open_account(Directory(store.engine), money=1_000_000_000)
-    store.listen(lambda: None)
+    store.listen(lambda due: None)
     await becomes(lambda: automatic(store) == 0)
     yield store
     await store.close()

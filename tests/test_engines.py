@@ -47,11 +47,11 @@ async def test_a_transaction_that_fails_leaves_nothing_and_wakes_nobody(
     store: Store, directory: Directory, account: Account
 ) -> None:
     woken = asyncio.Event()
-    store.listen(woken.set)
+    store.listen(lambda due: woken.set())
 
     def work(tx: Tx) -> None:
         tx.run("add_to_balance", id=account.id, amount=5)
-        tx.wake()
+        tx.wake(["smsc"], NOW)
         raise LookupError
 
     await asyncio.sleep(0)
@@ -464,7 +464,7 @@ async def test_one_process_wakes_another_also_after_the_server_went_away(
     account = await customer(served)
     woken = asyncio.Event()
     other = await open_store(postgres_url)
-    other.listen(woken.set)
+    other.listen(lambda due: woken.set())
     await listening(postgres_url)
     await served.admit([order(account)])
     await woken.wait()

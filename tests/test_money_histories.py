@@ -7,7 +7,7 @@ are in order, and in the end nothing is set aside any more.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +101,11 @@ class MortalTx:
     def script(self, statements: Any) -> None:
         self._tx.script(statements)
 
-    def wake(self) -> None:
-        self._tx.wake()
+    def wake(self, connectors: Iterable[str], now: int) -> None:
+        self._tx.wake(connectors, now)
+
+    def settle(self, connector: str, now: int) -> None:
+        self._tx.settle(connector, now)
 
 
 class Mortal:
@@ -112,7 +115,7 @@ class Mortal:
         self._engine = engine
         self.dies_at: int | None = None
 
-    async def write(self, work: Callable[[Tx], T], *, at_leisure: bool = False) -> T:
+    async def write(self, work: Callable[[Tx], T], *, at_leisure: bool = False, last: bool = False) -> T:
         at, self.dies_at = self.dies_at, None
         if at is None:
             return await self._engine.write(work)
@@ -129,7 +132,7 @@ class Mortal:
     async def read(self, work: Callable[[Tx], T]) -> T:
         return await self._engine.read(work)
 
-    def listen(self, on_wake: Callable[[], None]) -> Awaitable[None]:
+    def listen(self, on_wake: Callable[[Collection[str]], None]) -> Awaitable[None]:
         return self._engine.listen(on_wake)
 
     async def close(self) -> None:

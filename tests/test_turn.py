@@ -96,6 +96,47 @@ async def test_what_leaves_at_once_is_what_a_claim_would_have_given(store: Store
         assert getattr(claimed, field) == getattr(taken, field), field
 
 
+async def test_what_is_claimed_with_the_commit_that_made_it_due_wakes_nobody(
+    store: Store, account: Account
+) -> None:
+    due: list[set[str]] = []
+    store.listen(lambda connectors: due.append(set(connectors)))
+    await accept(store, account, "3")
+    await store.claim("viber", "w1", 10, 60_000, SOON)  # it is listened, and there are ids
+    due.clear()
+    claim = store.claim("viber", "w1", 10, 60_000, SOON)  # asked for first, and comes last
+    claimed, (message,) = await asyncio.gather(claim, accept(store, account, "1"))
+    assert [one.message_id for one in claimed] == [message]
+    assert due == []
+    claim = store.claim("viber", "w1", 1, 60_000, SOON)
+    claimed, (first, second) = await asyncio.gather(claim, accept(store, account, "1", "2"))
+    assert [one.message_id for one in claimed] == [first]
+    assert due == [{"viber"}]
+    claim = store.claim("viber", "w1", 9, 60_000, NOW - 1)  # by its clock they are not due yet
+    assert await asyncio.gather(claim, accept(store, account, "3")) == ([], [second + 1])
+    assert due == [{"viber"}] * 2
+    assert len(await store.claim("smsc", "w1", 9, 60_000, SOON)) == 0
+    claimed = await store.claim("viber", "w1", 9, 60_000, SOON)
+    assert [one.message_id for one in claimed] == [second, second + 1]
+
+
+async def test_what_is_claimed_is_taken_when_it_is_on_disk_before_anybody_hears(
+    store: Store, account: Account
+) -> None:
+    told: list[str] = []
+
+    def take(handovers: Sequence[Handover]) -> None:
+        told.append(f"taken {len(handovers)}")
+
+    async def hears() -> None:
+        await accept(store, account, "1")
+        told.append("accepted")
+
+    await accept(store, account, "2")
+    await asyncio.gather(hears(), store.claim("viber", "w1", 9, 60_000, SOON, take))
+    assert told == ["taken 2", "accepted"]
+
+
 async def test_those_who_share_a_commit_do_not_take_the_same_room(store: Store, account: Account) -> None:
     outlet = leaves_by(store, viber=3)
     await store.admit([])  # ids for all of them

@@ -9,7 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 from conftest import open_account, run_sql
+from rules import Watched
 
+from hopwire import worker
 from hopwire.admission import now_ms
 from hopwire.channels import OnAnswers
 from hopwire.delivery import Delivery, Part, PartState, plan_delivery
@@ -82,9 +84,9 @@ class Operator:
 
 
 @asynccontextmanager
-async def working(store: Store, operator: Operator) -> AsyncIterator[Worker]:
+async def working(store: Store, operator: Operator, *, at_once: bool = False) -> AsyncIterator[Worker]:
     worker = Worker(store, "test", 60, now_ms)
-    await worker.start({"smsc": operator})
+    await worker.start({"smsc": operator}, at_once=at_once)
     try:
         yield worker
     finally:
@@ -131,6 +133,27 @@ async def test_what_finds_no_room_any_more_goes_back_and_leaves_later(store: Sto
         operator.answer()
         await becomes(lambda: len(operator.handed) == 3)
     assert not any(part.repeated or part.tries for parts in all_parts(store_url) for part in parts)
+
+
+async def test_what_comes_behind_what_has_waited_leaves_with_its_own_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "POLL_S", 60)
+    url = f"sqlite:{tmp_path}/hopwire.db"
+    await (await open_store(url)).close()
+    store, operator, flows, each = Watched(url), Operator(room=1000), 4, 25
+    account = await open_account(Directory(store.engine), 1000)
+    await accept(store, account, parts=1)
+
+    async def flow() -> None:
+        for _ in range(each):
+            await accept(store, account, parts=1)
+
+    async with working(store, operator, at_once=True):
+        await asyncio.gather(*(flow() for _ in range(flows)))
+        await becomes(lambda: len(operator.handed) == 1 + flows * each)
+    assert 1 <= len(store.handed) < flows * each // 3  # those that came while it was looked for what waits
+    await store.close()
 
 
 async def test_parts_leave_one_after_the_other(store: Store, store_url: str) -> None:

@@ -8,7 +8,8 @@ Rule 3: rows are waited for in one order: deliveries by id, remembered numbers, 
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Container, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import compress, islice
 
 from hopwire import delivery as life
@@ -78,8 +79,11 @@ class Store:
         self._asked: dict[str, int] = {}  # connector -> the message up to which `outstanding` has told
         self._listener: asyncio.Task[None] | None = None
 
-    def listen(self, on_due: Callable[[], None]) -> None:
-        """Call back whenever there may be something to hand over, until `close`."""
+    def listen(self, on_due: Callable[[Collection[str]], None]) -> None:
+        """Call back whenever there may be something to hand over, until `close`.
+
+        It is told on which connectors; with none, it may be on any.
+        """
         self._listener = asyncio.ensure_future(self.engine.listen(on_due))
 
     def leave_by(self, outlet: Outlet) -> None:
@@ -153,20 +157,33 @@ class Store:
 
     # ---- delivery
 
-    async def claim(self, connector: str, worker: str, n: int, lease_ms: int, now: int) -> list[Handover]:
+    async def claim(
+        self,
+        connector: str,
+        worker: str,
+        n: int,
+        lease_ms: int,
+        now: int,
+        take: Callable[[Sequence[Handover]], None] = lambda handovers: None,
+    ) -> list[Handover]:
         """At most `n` parts that are due on the connector, one of a message, kept as SENDING by this worker.
 
-        They must be answered for before the lease ends; after it they count as lost on the wire.
+        They must be answered for before the lease ends; after it they count as lost on the wire. `take` gets
+        them first, as soon as they are on disk, before anything more is done here.
         """
 
         def work(tx: Tx) -> list[Handover]:
             due = kept_by_id(tx.all("claim", connector=connector, worker=worker, now=now, n=n))
+            if len(due) < n:
+                tx.settle(connector, now)
             turn = self._turn(tx, due, now)
             turn.begin(due, worker, lease_ms)
             turn.keep()
-            return turn.handovers({})
+            handovers = turn.handovers({})
+            tx.after.append(partial(take, handovers))
+            return handovers
 
-        return await self.engine.write(work)
+        return await self.engine.write(work, last=True)
 
     async def record(self, changes: Sequence[Change], now: int) -> list[None]:
         """Let these events happen to these messages; with them moves the money, and receipts that waited."""

@@ -1,6 +1,6 @@
 """What the two engines have in common: a transaction is a plain synchronous function of a `Tx`."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 Row = tuple[Any, ...]
@@ -33,24 +33,31 @@ class Tx(Protocol):
     def script(self, statements: Iterable[str]) -> None:
         """Run statements that have no name: the schema and migrations."""
 
-    def wake(self) -> None:
-        """When this commits, tell the workers, here and in other processes, that something is due."""
+    def wake(self, connectors: Iterable[str], now: int) -> None:
+        """When this commits, tell the workers, here and elsewhere, that something is due on these now."""
+
+    def settle(self, connector: str, now: int) -> None:
+        """What was due on the connector by now is taken: nobody here need be told of it."""
 
 
 class Engine(Protocol):
     """A database that can be written. Both verbs raise `errors.Unavailable` when it cannot be used now."""
 
-    async def write(self, work: Callable[[Tx], T], *, at_leisure: bool = False) -> T:
+    async def write(self, work: Callable[[Tx], T], *, at_leisure: bool = False, last: bool = False) -> T:
         """Run `work` in one transaction; its commit is on disk on return. It may run more than once.
 
         `at_leisure`: it may wait a moment for a commit that somebody is in a hurry for, and share it.
+        `last`: it comes behind all that shares its commit.
         """
 
     async def read(self, work: Callable[[Tx], T]) -> T:
         """Run `work`, which only reads."""
 
-    def listen(self, on_wake: Callable[[], None]) -> Awaitable[None]:
-        """Call back whenever a `Tx.wake` has been committed; runs until cancelled."""
+    def listen(self, on_wake: Callable[[Collection[str]], None]) -> Awaitable[None]:
+        """Call back whenever a `Tx.wake` has been committed, with its connectors; runs until cancelled.
+
+        With none, when it is not known on which.
+        """
 
     async def close(self) -> None:
         """Finish what is under way and disconnect."""

@@ -12,7 +12,7 @@ its connection had died before. One whose connection broke at the commit has an 
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -82,8 +82,11 @@ class PostgresTx:
         for statement in statements:
             self.ask(statement)
 
-    def wake(self) -> None:
+    def wake(self, connectors: Iterable[str], now: int) -> None:
         self._pipeline.send(f"NOTIFY {CHANNEL}")
+
+    def settle(self, connector: str, now: int) -> None:
+        """Another worker may have been told already."""
 
     def ask(self, text: str, params: Sequence[Any] = ()) -> Outcome:
         """What comes of a statement that has no name."""
@@ -155,7 +158,9 @@ class PostgresEngine:
         self._idle: list[Pipeline] = []
         self._running: set[asyncio.Task[Any]] = set()
 
-    async def write(self, work: Callable[[PostgresTx], T], *, at_leisure: bool = False) -> T:
+    async def write(
+        self, work: Callable[[PostgresTx], T], *, at_leisure: bool = False, last: bool = False
+    ) -> T:
         return await self._do(lambda tx: tx.whole(work))
 
     async def read(self, work: Callable[[PostgresTx], T]) -> T:
@@ -209,14 +214,14 @@ class PostgresEngine:
         else:
             await pipeline.close()
 
-    async def listen(self, on_wake: Callable[[], None]) -> None:
+    async def listen(self, on_wake: Callable[[Collection[str]], None]) -> None:
         while True:
             with contextlib.suppress(psycopg.Error):
                 connecting = psycopg.AsyncConnection.connect(self._url, autocommit=True, **PATIENCE)
                 async with await connecting as connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
                     async for _ in connection.notifies():
-                        on_wake()
+                        on_wake(())
             await asyncio.sleep(1)  # the server went away; the workers poll meanwhile
 
     async def close(self) -> None:

@@ -10,8 +10,9 @@ While somebody listens, which is as long as the gateway lives, checkpoints are m
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,7 +53,7 @@ class SqliteTx:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._statements = sql.queries(sql.SQLITE)
-        self.woken = False
+        self.due: dict[str, int] = {}  # connector -> when something was due there last
         self.after: list[Callable[[], None]] = []
         self.remembered: dict[int, Any] = {}
         self._version = 0
@@ -60,7 +61,7 @@ class SqliteTx:
     def begin(self) -> None:
         """Begin a transaction; what is remembered is forgotten if another process has written meanwhile."""
         self._connection.execute("BEGIN IMMEDIATE")
-        self.woken, self.after = False, []
+        self.due, self.after = {}, []
         version = self._connection.execute("PRAGMA data_version").fetchone()[0]
         if version != self._version:
             self.remembered.clear()
@@ -86,8 +87,12 @@ class SqliteTx:
         for statement in statements:
             self._connection.execute(statement)
 
-    def wake(self) -> None:
-        self.woken = True
+    def wake(self, connectors: Iterable[str], now: int) -> None:
+        self.due |= {name: max(now, self.due.get(name, now)) for name in connectors}
+
+    def settle(self, connector: str, now: int) -> None:
+        if self.due.get(connector, now + 1) <= now:
+            del self.due[connector]
 
 
 def _bound(params: dict[str, Any]) -> dict[str, Any]:
@@ -104,6 +109,7 @@ class _Job(NamedTuple):
 
     work: Callable[[SqliteTx], Any]
     done: "asyncio.Future[Any]"
+    last: bool
 
 
 class SqliteEngine:
@@ -118,14 +124,16 @@ class SqliteEngine:
         except (OSError, sqlite3.Error) as exc:
             raise Unavailable from exc
         self._tx = SqliteTx(self._connection)
-        self._on_wake: Callable[[], None] = lambda: None
+        self._on_wake: Callable[[Collection[str]], None] = lambda due: None
         self._jobs: list[_Job] = []
         self._beginning = False  # whether a commit is about to
 
-    async def write(self, work: Callable[[SqliteTx], T], *, at_leisure: bool = False) -> T:
+    async def write(
+        self, work: Callable[[SqliteTx], T], *, at_leisure: bool = False, last: bool = False
+    ) -> T:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
-        self._jobs.append(_Job(work, done))
+        self._jobs.append(_Job(work, done, last))
         if not at_leisure:
             self._begin_soon()
         elif len(self._jobs) == 1:
@@ -153,8 +161,9 @@ class SqliteEngine:
             self._commit(self._take_jobs())
 
     def _take_jobs(self) -> list[_Job]:
-        """What is still waited for."""
+        """What is still waited for, in its order."""
         jobs, self._jobs, self._beginning = self._jobs, [], False
+        jobs.sort(key=attrgetter("last"))
         return [job for job in jobs if not job.done.done()]
 
     def _commit(self, jobs: Sequence[_Job]) -> None:
@@ -174,13 +183,13 @@ class SqliteEngine:
         for job, result in zip(jobs, results, strict=True):
             if not job.done.done():
                 job.done.set_result(result)
-        if tx.woken:
-            self._on_wake()
+        if tx.due:
+            self._on_wake(tx.due)
 
     def _do(self, job: _Job) -> Any:
         """What the transaction returns; when it raises, it has done nothing, and is told so."""
         tx = self._tx
-        woken, after = tx.woken, len(tx.after)
+        due, after = dict(tx.due), len(tx.after)
         self._connection.execute("SAVEPOINT job")
         try:
             return job.work(tx)
@@ -188,7 +197,7 @@ class SqliteEngine:
             if not self._connection.in_transaction:
                 raise  # SQLite has given up what the others have done, too
             tx.undo("ROLLBACK TO job")
-            tx.woken = woken
+            tx.due = due
             del tx.after[after:]
             _fail([job], exc)
         finally:
@@ -201,7 +210,7 @@ class SqliteEngine:
         except sqlite3.Error as exc:
             raise _told(exc) from exc
 
-    async def listen(self, on_wake: Callable[[], None]) -> None:
+    async def listen(self, on_wake: Callable[[Collection[str]], None]) -> None:
         self._on_wake = on_wake  # nobody else works on the file
         await checkpoints.beside(self._connection, partial(_connect, self._path, one_thread=False))
         await asyncio.Event().wait()

@@ -207,8 +207,8 @@ class Turn:
         tallies.write(tx, self._counts)
         metrics.DOUBLE_DELIVERIES.inc(self._doubles)
         _remember(tx, changed)
-        if any(map(self._is_due, changed)):
-            tx.wake()
+        if due := {one.delivery.connector for one in changed if self._is_due(one)}:
+            tx.wake(due, self._now)
 
 
 def _differs(one: Kept, before: Kept) -> bool:
