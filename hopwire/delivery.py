@@ -23,7 +23,7 @@ __all__ = ["IN_DOUBT", "IN_FLIGHT", "Part", "PartState", "Rung"]  # beside what 
 STOPPED = "stopped"  # the code of what the recipient's wish has kept here
 
 
-class Delivery(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class Delivery(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     rungs: tuple[Rung, ...]
     at: int  # the current rung
     status: Status

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 
-class Noun(msgspec.Struct, frozen=True, kw_only=True):
+class Noun(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A value with named fields."""
 
 
@@ -183,7 +183,7 @@ class SendRequest(Noun, frozen=True, kw_only=True):
 # ---- how it is sent
 
 
-class Writing(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class Writing(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """How a connector wants texts written; this decides into how many parts they fall."""
 
     alphabet: str = "gsm"  # what data_coding 0 means there: "gsm", "latin1", "ascii"; "ucs2": all is UCS-2
@@ -193,7 +193,7 @@ class Writing(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     wap: bool = True  # false: a WAP push goes as a plain text with the link behind it
 
 
-class Template(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class Template(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """A text that the upstream has approved, and what stands for its variables in this message."""
 
     id: str  # as the upstream knows it
@@ -202,7 +202,7 @@ class Template(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     parameters: dict[str, str] = {}
 
 
-class Other(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class Other(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """Another connector that may carry a step, and what is different with it."""
 
     connector: str
@@ -213,7 +213,7 @@ class Other(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     not_before: int = 0  # it has asked for so much time
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class Step(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """One rung of the plan: a channel to try, and what it costs. Fixed when the message is accepted."""
 
     channel: str  # "viber" or "sms"

@@ -32,7 +32,7 @@ IN_DOUBT = (PartState.SENDING, PartState.UNKNOWN)
 IN_FLIGHT = (*IN_DOUBT, PartState.TAKEN)
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class Part(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     state: PartState = PartState.WAITING
     due_at: int = 0  # not handed over before this
     tries: int = 0  # temporary refusals, not counting throttling
@@ -48,7 +48,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         return self.state in IN_DOUBT or (self.state is PartState.TAKEN and not self.provider_id)
 
 
-class Rung(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class Rung(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """A step under way."""
 
     plan: Step

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Container, Mapping, Sequence, Sized
+from collections.abc import Awaitable, Callable, Collection, Container, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 
@@ -370,7 +370,6 @@ class Worker:
     async def _record_all(self) -> None:
         try:
             while self._unrecorded:
-                await _company(self._unrecorded, MOST)
                 changes, self._unrecorded = self._unrecorded[:MOST], self._unrecorded[MOST:]
                 await self._surely(changes)
         finally:
@@ -406,14 +405,6 @@ def answered(handover: Handover, answer: Answer, connector: str = "") -> Change:
 def handover_keys(handover: Handover) -> tuple[int, int, int]:
     """What a log line may tell of a hand-over."""
     return handover.message_id, handover.step, handover.part
-
-
-async def _company(waiting: Sized, most: int) -> None:
-    """Let those join who come together; return when nobody has in a turn of the loop, or `most` have."""
-    here = 0
-    while here < len(waiting) < most:
-        here = len(waiting)
-        await asyncio.sleep(0)
 
 
 async def _wait(event: asyncio.Event, timeout_s: float) -> None:

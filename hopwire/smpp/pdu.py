@@ -41,7 +41,7 @@ ESM_RECEIPT = 0x04
 ESM_INTERMEDIATE = 0x20
 
 
-class Pdu(msgspec.Struct, frozen=True, kw_only=True):
+class Pdu(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What every PDU has. `sequence` 0: not given yet."""
 
     sequence: int = 0

@@ -48,7 +48,7 @@ LEAVE_S = 5.0  # how long the peer's unbind waits for the answers to our submits
 NEVER_ANSWERED = {0x0B, 0x0102}  # outbind, alert_notification (3.4 sections 4.1.7 and 4.12)
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """What the user of a session is told."""
 
 
