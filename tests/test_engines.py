@@ -243,16 +243,21 @@ async def test_sqlite_writes_a_log_ahead_and_syncs_every_commit(filed: Store) ->
     assert values == ["wal", 2]  # 2 is FULL
 
 
-async def test_what_nobody_waits_for_shares_a_commit(filed: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "LEISURE_S", 3600)
+async def test_what_nobody_waits_for_shares_a_commit_with_others_like_it(
+    filed: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine, said = filed.engine, list[str]()
     assert isinstance(engine, SqliteEngine)
+    monkeypatch.setattr(sqlite, "LEISURE_S", 1e9)
     engine._connection.set_trace_callback(said.append)
-    at_leisure = [asyncio.create_task(engine.write(_probe, at_leisure=True)) for _ in range(2)]
+    at_leisure = [asyncio.create_task(engine.write(_probe, at_leisure=True)) for _ in range(3)]
     await asyncio.sleep(0)
-    assert "COMMIT" not in said
-    await asyncio.gather(*at_leisure, engine.write(_probe))
+    await engine.write(_probe)
     assert said.count("COMMIT") == 1
+    assert not any(one.done() for one in at_leisure)
+    engine._end_leisure()
+    await asyncio.gather(*at_leisure)
+    assert said.count("COMMIT") == 2
 
 
 async def test_what_nobody_waits_for_is_committed_without_company(filed: Store) -> None:

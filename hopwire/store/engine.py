@@ -46,7 +46,7 @@ class Engine(Protocol):
     async def write(self, work: Callable[[Tx], T], *, at_leisure: bool = False, last: bool = False) -> T:
         """Run `work` in one transaction; its commit is on disk on return. It may run more than once.
 
-        `at_leisure`: it may wait a moment for a commit that somebody is in a hurry for, and share it.
+        `at_leisure`: nobody is in a hurry for it, and it may wait a moment for others like it.
         `last`: it comes behind all that shares its commit.
         """
 

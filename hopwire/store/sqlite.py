@@ -24,7 +24,7 @@ from hopwire.store.engine import Row, T
 
 BUSY_S = 0.5  # how long a write waits for another process; the loop goes on meanwhile
 BUSY_PAUSE_S = 0.01
-LEISURE_S = 0.002  # how long waits for company what nobody waits for
+LEISURE_S = 0.01  # how long what nobody waits for is gathered; after a quiet while it need not be
 PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -126,6 +126,8 @@ class SqliteEngine:
         self._tx = SqliteTx(self._connection)
         self._on_wake: Callable[[Collection[str]], None] = lambda due: None
         self._jobs: list[_Job] = []
+        self._gathered: list[_Job] = []  # at leisure
+        self._gathered_at = 0.0  # when others were last, by the loop's clock
         self._beginning = False  # whether a commit is about to
 
     async def write(
@@ -133,12 +135,22 @@ class SqliteEngine:
     ) -> T:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
-        self._jobs.append(_Job(work, done, last))
-        if not at_leisure:
+        job = _Job(work, done, last)
+        if at_leisure:
+            self._gathered.append(job)
+            if len(self._gathered) == 1:
+                loop.call_at(self._gathered_at + LEISURE_S, self._end_leisure)
+        else:
+            self._jobs.append(job)
             self._begin_soon()
-        elif len(self._jobs) == 1:
-            loop.call_later(LEISURE_S, self._begin_soon)
         return await done
+
+    def _end_leisure(self) -> None:
+        """Let what has been gathered join the next commit."""
+        self._gathered_at = asyncio.get_running_loop().time()
+        self._jobs += self._gathered
+        self._gathered = []
+        self._begin_soon()
 
     def _begin_soon(self) -> None:
         """Commit what has come when all that comes in this turn of the loop is there."""
@@ -216,8 +228,8 @@ class SqliteEngine:
         await asyncio.Event().wait()
 
     async def close(self) -> None:
-        while self._jobs:
-            await asyncio.wait([job.done for job in self._jobs])
+        while jobs := [*self._jobs, *self._gathered]:
+            await asyncio.wait([job.done for job in jobs])
         self._connection.close()
 
 
