@@ -175,6 +175,9 @@ class Owner:
         try:
             shares = [VERBS["admit"].arguments(one.arguments)[0] for one in asked]
             answers = iter(await self._store.admit(list(chain(*shares))))
+        except Unavailable:
+            for one in asked:
+                one.caller.tell(one.number, _End.UNAVAILABLE, None)
         except Exception:  # not the trouble of all: each meets its own
             for caller, number, arguments in asked:
                 await self._answer(caller, number, "admit", arguments)
