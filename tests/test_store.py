@@ -137,6 +137,14 @@ async def accepted(stores: Sequence[Store], account: Account, orders: int) -> li
     return [answer.id for answer in answers if isinstance(answer, Accepted)]
 
 
+async def test_those_who_need_a_block_of_ids_at_the_same_time_share_it(
+    store: Store, account: Account
+) -> None:
+    answers = await asyncio.gather(*(store.admit([order(account, SMS)] * 7) for _ in range(20)))
+    ids = sorted(one.id for some in answers for one in some if isinstance(one, Accepted))
+    assert ids == list(range(ids[0], ids[0] + 140))
+
+
 async def test_money_for_k_accepts_k_of_ten_k_concurrent_orders(store: Store, directory: Directory) -> None:
     account = await open_account(directory, money=30 * 500 + 499)
     assert len(set(await accepted([store], account, 300))) == 30

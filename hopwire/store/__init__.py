@@ -74,6 +74,7 @@ class Store:
         self._around = Around(remember_ms)
         self._ids = iter(range(0))
         self._ids_until = 0  # when what is left of the block is too old
+        self._taking_block = asyncio.Lock()
         self._looked_at = (0, 0)  # the receipt (received_at, id) up to which `match_receipts` has looked
         self._moved: dict[str, tuple[int, int]] = {}  # connector -> (due_at, id) that `reroute` has seen
         self._asked: dict[str, int] = {}  # connector -> the message up to which `outstanding` has told
@@ -147,13 +148,20 @@ class Store:
         A block is dropped when it is old, so that messages are about as old as their ids are low: retention
         goes by that.
         """
-        taken = list(islice(self._ids, n)) if now < self._ids_until else []
-        if len(taken) < n:
-            block = max(ID_BLOCK, n)
-            last: int = (await self.engine.write(lambda tx: tx.all("take_ids", n=block)))[0][0]
-            self._ids, self._ids_until = iter(range(last - block + 1, last + 1)), now + ID_BLOCK_MS
-            taken += islice(self._ids, n - len(taken))
+        taken = self._from_block(n, now)
+        if len(taken) == n:
+            return taken
+        async with self._taking_block:
+            taken += self._from_block(n - len(taken), now)  # of one that was taken meanwhile
+            if len(taken) < n:
+                block = max(ID_BLOCK, n)
+                last: int = (await self.engine.write(lambda tx: tx.all("take_ids", n=block)))[0][0]
+                self._ids, self._ids_until = iter(range(last - block + 1, last + 1)), now + ID_BLOCK_MS
+                taken += islice(self._ids, n - len(taken))
         return taken
+
+    def _from_block(self, n: int, now: int) -> list[int]:
+        return list(islice(self._ids, n)) if now < self._ids_until else []
 
     # ---- delivery
 
