@@ -188,6 +188,7 @@ async def test_a_list_is_gone_through_page_by_page_without_scripts(
         seen += [int(str(await one.get_attribute("id"))[1:]) for one in await links.all()]
         if await page.get_by_role("link", name="Older").count():
             await page.get_by_role("link", name="Older").click()
+            await page.wait_for_load_state()  # the click has waited for its beginning alone
     assert seen == ids
     await page.get_by_role("link", name="Newest").click()
     await expect(page).to_have_url(f"{cabinet.base}/messages?text=two")

@@ -96,6 +96,7 @@ async def test_long_stop_lists_are_shown_page_by_page(cabinet: Cabinet) -> None:
         if not await older.count():
             break
         await older.click()
+        await page.wait_for_load_state()  # the click has waited for its beginning alone
     assert seen == sorted(number for _, number in rows)
     await page.goto(cabinet.base + path + "?account=shop")
     await expect(page.locator("tbody tr")).to_have_count(100)

@@ -109,6 +109,7 @@ async def test_a_long_list_is_read_page_by_page(cabinet: Cabinet) -> None:
         await page.wait_for_url("**before=*")
         await expect(page.get_by_role("link", name="Newest")).to_be_visible()
         await expect(page.locator("tbody th").first).not_to_have_text(seen[-50])
+        await page.wait_for_load_state()
     assert seen == [f"+{number}" for number in sorted(numbers, reverse=True)]
     for nonsense in ("x", "1-", "99999999999999999-1", "-"):
         assert (await cabinet.get(f"/stop-list?before={nonsense}", "shop")).status == 200
