@@ -305,7 +305,7 @@ async def run_gateway(assignment: Assignment, stopped: Awaitable[object]) -> Non
             if assignment.role in ("gateway", "web"):
                 await stack.enter_async_context(serving(assignment, store))
             gc.freeze()  # what has been imported stays; the collector need not walk it again and again
-            gc.set_threshold(10_000, 20, 50)
+            gc.set_threshold(10_000, 20, 50)  # thousands of messages are under way: that is no garbage
             print("ready", flush=True)
             await stopped
     finally:
