@@ -158,13 +158,8 @@ class Watched:
 class WatchedTx:
     def __init__(self, tx: Tx, noted: list[Noted]) -> None:
         self._many, self._noted = tx.many, noted
-        self.all, self.run, self.script, self.wake, self.settle = (
-            tx.all,
-            tx.run,
-            tx.script,
-            tx.wake,
-            tx.settle,
-        )
+        self.all, self.run, self.script = tx.all, tx.run, tx.script
+        self.wake, self.settle = tx.wake, tx.settle
         self.after, self.remembered = tx.after, tx.remembered
 
     def many(self, name: str, rows: Sequence[Row]) -> None:

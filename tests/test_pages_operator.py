@@ -483,6 +483,7 @@ async def test_names_of_customers_are_shown_as_text(cabinet: Cabinet) -> None:
     for path in ("", f"/{made.id}", f"/{made.id}/money", f"/{made.id}/traits", f"/{made.id}/limits"):
         page = await (await cabinet.person("boss")).open(f"/operator/accounts{path}")
         assert await page.locator("main script, main b").count() == 0
+        await is_accessible(page)
     text = (await cabinet.get(f"/operator/accounts/{made.id}", "boss")).text
     assert "&lt;script&gt;" in text and "⟨U+202E⟩" in text
 

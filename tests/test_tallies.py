@@ -57,7 +57,7 @@ class Dying:
     def __init__(self, engine: Any, commits: int, *, after: bool) -> None:
         self._engine, self._left, self._after = engine, commits, after
 
-    async def write(self, work: Any, *, at_leisure: bool = False) -> Any:
+    async def write(self, work: Any, *, at_leisure: bool = False, last: bool = False) -> Any:
         self._left -= 1
         result = await self._engine.write(work if self._left > 0 or self._after else _fatally(work))
         if self._left <= 0:

@@ -64,9 +64,7 @@ ID_BLOCK_MS = 12 * 3_600_000  # less than the day for which at least everything 
 class Store:
     """Messages and what becomes of them."""
 
-    GROUP = (
-        0  # so many orders and receipts leave at once for another process that keeps them; 0: this one does
-    )
+    GROUP = 0  # for `Batch`: another process keeps what is asked for in groups of so many; 0: this one does
 
     def __init__(self, engine: Engine, remember_ms: int = memory.KEPT_MS) -> None:
         """`remember_ms`: for how long a number without Viber is not looked for there; 0: it always is."""
