@@ -270,11 +270,13 @@ class OwnedStore(Store):
 
     def _take(self, owner: _Frames, frame: bytes) -> None:
         number, end, answer = _told(frame)
-        _, verb, waiting = self._waiting.pop(number)
+        _, verb, waiting = self._waiting[number]
+        told = VERBS[verb].answer(answer) if end is _End.DONE else None
+        del self._waiting[number]  # now: who cannot be answered is told so when the connection breaks
         if waiting.done():
             return  # nobody waits for it any more
         if end is _End.DONE:
-            waiting.set_result(VERBS[verb].answer(answer))
+            waiting.set_result(told)
         else:
             waiting.set_exception(Unavailable() if end is _End.UNAVAILABLE else OwnerError())
 
