@@ -159,7 +159,7 @@ class WatchedTx:
     def __init__(self, tx: Tx, noted: list[Noted]) -> None:
         self._many, self._noted = tx.many, noted
         self.all, self.run, self.script = tx.all, tx.run, tx.script
-        self.wake, self.settle = tx.wake, tx.settle
+        self.wake, self.due_by, self.settle = tx.wake, tx.due_by, tx.settle
         self.after, self.remembered = tx.after, tx.remembered
 
     def many(self, name: str, rows: Sequence[Row]) -> None:

@@ -104,8 +104,11 @@ class MortalTx:
     def wake(self, connectors: Iterable[str], now: int) -> None:
         self._tx.wake(connectors, now)
 
-    def settle(self, connector: str, now: int) -> None:
-        self._tx.settle(connector, now)
+    def due_by(self, connector: str, now: int) -> int:
+        return self._tx.due_by(connector, now)
+
+    def settle(self, connector: str) -> None:
+        self._tx.settle(connector)
 
 
 class Mortal:

@@ -2,15 +2,24 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
 from conftest import NOW, SMS, VIBER, open_account, order
 from msgspec.structs import replace
+from rules import becomes
 
 from hopwire.delivery import Answered, plan_delivery
-from hopwire.errors import ApiError, NotEnoughMoney, OutcomeUnknown, RecipientOptedOut, Unavailable
+from hopwire.errors import (
+    ApiError,
+    ClientIdReused,
+    NotEnoughMoney,
+    OutcomeUnknown,
+    RecipientOptedOut,
+    Unavailable,
+)
+from hopwire.limits import fingerprint
 from hopwire.model import (
     Account,
     FlashSms,
@@ -34,6 +43,7 @@ from hopwire.store.directory import NOBODY, Directory
 from hopwire.store.inbox import EVERYONE, Inbox
 from hopwire.store.migrate import open_engine, open_store
 from hopwire.store.owner import VERBS, OwnedStore, Owner, OwnerError
+from hopwire.store.wal import Wal
 
 SOON = NOW + 10
 
@@ -130,6 +140,25 @@ def receipt(provider_id: str) -> Receipt:
     return Receipt(
         connector="viber", provider_id=provider_id, recipient="", outcome=Outcome.DELIVERED, code="", raw=""
     )
+
+
+async def test_a_repeat_is_told_of_what_is_on_disk(
+    house: House, caller: OwnedStore, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = order(account)._replace(client_key="k1")
+    print_ = fingerprint(one.request)
+    house.store.listen(lambda due: None)
+    await house.store.admit([order(account)])  # there are ids
+    on_disk: list[Callable[[], None]] = []
+    monkeypatch.setattr(Wal, "sync", lambda _, done: on_disk.append(done))
+    admitted = asyncio.ensure_future(house.store.admit([one]))
+    await becomes(lambda: len(on_disk) == 1)
+    asked = asyncio.create_task(caller.answered(account.id, "k1", print_, NOW))
+    assert await caller.answered(account.id, "k2", print_, NOW) is None
+    assert isinstance(await caller.answered(account.id, "k1", "another", NOW), ClientIdReused)
+    assert not asked.done()
+    on_disk.pop()()
+    assert [await asked] == await admitted
 
 
 async def test_a_message_is_deleted(caller: OwnedStore, account: Account) -> None:

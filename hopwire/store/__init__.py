@@ -179,10 +179,11 @@ class Store:
         """
 
         def work(tx: Tx) -> list[Handover]:
-            due = kept_by_id(tx.all("claim", connector=connector, worker=worker, now=now, n=n))
+            at = tx.due_by(connector, now)
+            due = kept_by_id(tx.all("claim", connector=connector, worker=worker, now=at, n=n))
             if len(due) < n:
-                tx.settle(connector, now)
-            turn = self._turn(tx, due, now)
+                tx.settle(connector)
+            turn = self._turn(tx, due, at)
             turn.begin(due, worker, lease_ms)
             turn.keep()
             handovers = turn.handovers({})

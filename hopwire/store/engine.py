@@ -36,8 +36,11 @@ class Tx(Protocol):
     def wake(self, connectors: Iterable[str], now: int) -> None:
         """When this commits, tell the workers, here and elsewhere, that something is due on these now."""
 
-    def settle(self, connector: str, now: int) -> None:
-        """What was due on the connector by now is taken: nobody here need be told of it."""
+    def due_by(self, connector: str, now: int) -> int:
+        """Now, or when something was due there last that this commit has made due: it may have come since."""
+
+    def settle(self, connector: str) -> None:
+        """What was due on the connector by then is taken: nobody here need be told of it."""
 
 
 class Engine(Protocol):

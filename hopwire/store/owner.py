@@ -64,6 +64,7 @@ def _admitted(answer: bytes | msgspec.Raw) -> list[Accepted | ApiError]:
 
 VERBS = {
     "admit": _Verb(msgspec.msgpack.Decoder(tuple[list[Order]]).decode, _admitted),
+    "answered": _verb(tuple[int, str, str, int], Accepted | None),
     "delete": _verb(tuple[int, list[int], int], dict[int, Standing]),
     "keep_receipts": _verb(tuple[list[Receipt], int], list[str | None]),
     "keep_requests": _verb(tuple[list[Asked]], None),
@@ -223,6 +224,15 @@ class OwnedStore(Store):
 
     def admit(self, orders: Sequence[Order]) -> Awaitable[list[Accepted | ApiError]]:
         return self._ask("admit", orders)
+
+    async def answered(
+        self, account_id: int, client_key: str, fingerprint: str, now: int
+    ) -> Accepted | ApiError | None:
+        """What is found in the file may not be on disk yet; the owner answers when it is."""
+        found = await super().answered(account_id, client_key, fingerprint, now)
+        if isinstance(found, Accepted):
+            found = await self._ask("answered", account_id, client_key, fingerprint, now)
+        return found
 
     async def delete(self, account_id: int, ids: Sequence[int], now: int) -> dict[int, Standing]:
         standings: dict[int, Standing] = await self._ask("delete", account_id, ids, now)

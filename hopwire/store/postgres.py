@@ -85,7 +85,10 @@ class PostgresTx:
     def wake(self, connectors: Iterable[str], now: int) -> None:
         self._pipeline.send(f"NOTIFY {CHANNEL}")
 
-    def settle(self, connector: str, now: int) -> None:
+    def due_by(self, connector: str, now: int) -> int:
+        return now
+
+    def settle(self, connector: str) -> None:
         """Another worker may have been told already."""
 
     def ask(self, text: str, params: Sequence[Any] = ()) -> Outcome:

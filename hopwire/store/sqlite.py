@@ -1,13 +1,14 @@
 """SQLite: one process owns the file (see owner.py), and commits on the loop.
 
-A commit takes a fraction of a millisecond and needs no hand-over to a thread; what costs is to wait for the
-disk. So all that has come in one turn of the loop shares one commit, whatever verbs it is of, and each
-transaction has a savepoint of its own. `synchronous=FULL` with a write-ahead log: a commit is on disk when it
-returns. Other processes (the command line) may write for a moment; a lock is waited for half a second.
-While somebody listens, which is as long as the gateway lives, checkpoints are made beside the commits.
+What costs in a commit is to wait for the disk. So all that has come in one turn of the loop shares one,
+whatever verbs it is of, and each transaction has a savepoint of its own. With a write-ahead log and
+`synchronous=FULL` a commit is on disk when it returns. Other processes (the command line) may write for a
+moment; a lock is waited for half a second. While somebody listens, which is as long as the gateway lives, the
+disk is waited for beside the loop (wal.py), while the next commit gathers, and so are checkpoints made.
 """
 
 import asyncio
+import logging
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -21,6 +22,9 @@ import msgspec
 from hopwire.errors import Unavailable
 from hopwire.store import checkpoints, sql
 from hopwire.store.engine import Row, T
+from hopwire.store.wal import Wal
+
+log = logging.getLogger(__name__)
 
 BUSY_S = 0.5  # how long a write waits for another process; the loop goes on meanwhile
 BUSY_PAUSE_S = 0.01
@@ -90,9 +94,11 @@ class SqliteTx:
     def wake(self, connectors: Iterable[str], now: int) -> None:
         self.due |= {name: max(now, self.due.get(name, now)) for name in connectors}
 
-    def settle(self, connector: str, now: int) -> None:
-        if self.due.get(connector, now + 1) <= now:
-            del self.due[connector]
+    def due_by(self, connector: str, now: int) -> int:
+        return max(now, self.due.get(connector, now))
+
+    def settle(self, connector: str) -> None:
+        self.due.pop(connector, None)
 
 
 def _bound(params: dict[str, Any]) -> dict[str, Any]:
@@ -128,7 +134,10 @@ class SqliteEngine:
         self._jobs: list[_Job] = []
         self._gathered: list[_Job] = []  # at leisure
         self._gathered_at = 0.0  # when others were last, by the loop's clock
-        self._beginning = False  # whether a commit is about to
+        self._committing = False  # whether a commit is about to begin, or waits for the disk
+        self._wal: Wal | None = None  # while somebody listens; without it SQLite waits for the disk
+        self._is_syncing = False  # whether what was committed is not on disk yet
+        self._readers: list[asyncio.Future[None]] = []  # who wait until it is
 
     async def write(
         self, work: Callable[[SqliteTx], T], *, at_leisure: bool = False, last: bool = False
@@ -153,9 +162,9 @@ class SqliteEngine:
         self._begin_soon()
 
     def _begin_soon(self) -> None:
-        """Commit what has come when all that comes in this turn of the loop is there."""
-        if self._jobs and not self._beginning:
-            self._beginning = True
+        """Commit what has come when all that comes in this turn of the loop is there, one at a time."""
+        if self._jobs and not self._committing:
+            self._committing = True
             loop = asyncio.get_running_loop()
             loop.call_soon(self._commit_all, loop.time() + BUSY_S)
 
@@ -169,12 +178,13 @@ class SqliteEngine:
                 loop.call_later(BUSY_PAUSE_S, self._commit_all, patience)
             else:
                 _fail(self._take_jobs(), exc)
+                self._committing = False
         else:
             self._commit(self._take_jobs())
 
     def _take_jobs(self) -> list[_Job]:
         """What is still waited for, in its order."""
-        jobs, self._jobs, self._beginning = self._jobs, [], False
+        jobs, self._jobs = self._jobs, []
         jobs.sort(key=attrgetter("last"))
         return [job for job in jobs if not job.done.done()]
 
@@ -186,10 +196,29 @@ class SqliteEngine:
         except BaseException as exc:
             if self._connection.in_transaction:
                 tx.undo("ROLLBACK")
+            self._committing = False
             _fail(jobs, exc)
             if not isinstance(exc, sqlite3.Error):
                 raise
-            return
+        else:
+            self._sync(partial(self._kept, jobs, results))
+
+    def _sync(self, done: Callable[[], None]) -> None:
+        """Call back when what was committed is on disk."""
+        if self._wal is None:
+            done()
+        else:
+            self._is_syncing = True
+            self._wal.sync(done)
+
+    def _kept(self, jobs: Sequence[_Job], results: Sequence[Any]) -> None:
+        """They are on disk: let follow what is to follow, tell those who wait, and go on with the next."""
+        tx = self._tx
+        self._is_syncing = self._committing = False
+        for reader in self._readers:  # before the next commit begins
+            if not reader.done():
+                reader.set_result(None)
+        self._readers.clear()
         for after in tx.after:
             after()
         for job, result in zip(jobs, results, strict=True):
@@ -197,6 +226,7 @@ class SqliteEngine:
                 job.done.set_result(result)
         if tx.due:
             self._on_wake(tx.due)
+        self._begin_soon()
 
     def _do(self, job: _Job) -> Any:
         """What the transaction returns; when it raises, it has done nothing, and is told so."""
@@ -217,19 +247,50 @@ class SqliteEngine:
                 self._connection.execute("RELEASE job")
 
     async def read(self, work: Callable[[SqliteTx], T]) -> T:
+        await self._synced()
         try:
             return work(self._tx)
         except sqlite3.Error as exc:
             raise _told(exc) from exc
 
+    async def _synced(self) -> None:
+        """Wait until what was committed is on disk."""
+        while self._is_syncing:
+            reader: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._readers.append(reader)
+            await reader
+
     async def listen(self, on_wake: Callable[[Collection[str]], None]) -> None:
         self._on_wake = on_wake  # nobody else works on the file
-        await checkpoints.beside(self._connection, partial(_connect, self._path, one_thread=False))
-        await asyncio.Event().wait()
+        self._open_wal()
+        try:
+            await checkpoints.beside(self._connection, partial(_connect, self._path, one_thread=False))
+            await asyncio.Event().wait()
+        finally:
+            await self._close_wal()
+
+    def _open_wal(self) -> None:
+        """Wait for the disk beside the loop from now on, where the system can."""
+        self._connection.execute("PRAGMA user_version")  # with the first read there is a log
+        try:
+            self._wal = Wal(self._path)
+        except OSError as exc:
+            log.info("commits wait for the disk one by one: %s", exc.strerror or exc)
+        else:
+            self._connection.execute("PRAGMA synchronous=NORMAL")
+
+    async def _close_wal(self) -> None:
+        """Let SQLite wait again."""
+        if self._wal is not None:
+            await self._synced()
+            self._connection.execute("PRAGMA synchronous=FULL")
+            self._wal.close()
+            self._wal = None
 
     async def close(self) -> None:
         while jobs := [*self._jobs, *self._gathered]:
             await asyncio.wait([job.done for job in jobs])
+        await self._synced()
         self._connection.close()
 
 
