@@ -9,10 +9,14 @@ import time
 from statistics import median
 
 from bench.figures import BenchError, Report, database, main, options, report
+from bench.load import percentile_ms
 from bench.rig import Rig, fill_s, rig
+from hopwire.store.search import Filter, Search
 
 NEWEST = 50  # messages of a listing
-LISTINGS = 20
+LISTINGS = 300
+PAGES = 20
+ONE_BY_ONE = 1  # connection
 PAGE = "/messages"
 FRUITLESS = "/messages?number=380990000000"  # of a number that no message went to: it looks through them all
 START_S = 60  # for everything around the measurements of one size
@@ -32,7 +36,10 @@ async def _row(args: argparse.Namespace, stored: int) -> Report:
         ready_s = time.monotonic() - began
         accept = await _accept(gateway, args)
         deliver, ids = await _deliver(gateway, args)
-        receive = await _receive(gateway, args, gateway.stored if stored else ids)
+        asked = gateway.stored if stored else ids
+        receive = await _receive(gateway, args, asked)
+        one_by_one = await gateway.query(ONE_BY_ONE, args.seconds, asked)
+        newest = await _newest(gateway)
         return {
             "stored": stored,
             "ready_s": round(ready_s, 1),
@@ -40,9 +47,10 @@ async def _row(args: argparse.Namespace, stored: int) -> Report:
             "accept": accept,
             "deliver": deliver,
             "receive": receive,
-            "newest_ms": await _newest_ms(gateway),
-            "page_ms": round(median(await gateway.page_ms(PAGE, LISTINGS)), 1),
-            "search_ms": round(median(await gateway.page_ms(FRUITLESS, LISTINGS)), 1),
+            "one_by_one": {"p50_ms": round(one_by_one.p50_ms, 2), "p99_ms": round(one_by_one.p99_ms, 2)},
+            "newest": {f"p{n}_ms": round(percentile_ms(newest, n), 2) for n in (50, 99)},
+            "page_ms": round(median(await gateway.page_ms(PAGE, PAGES)), 1),
+            "search_ms": round(median(await gateway.page_ms(FRUITLESS, PAGES)), 1),
             "fsync": gateway.durability,
         }
 
@@ -72,15 +80,16 @@ async def _receive(gateway: Rig, args: argparse.Namespace, ids: tuple[int, int])
     return report(gateway, args, replies, replies.ended_at - replies.began_at, before, after)
 
 
-async def _newest_ms(gateway: Rig) -> float:
-    """What it takes to list the newest messages with their steps, read by a process beside the gateway."""
-    times = []
+async def _newest(gateway: Rig) -> list[float]:
+    """Seconds that it takes to list the account's newest messages, read by a process beside the gateway."""
+    search, times = Search(gateway.store.engine), []
     for _ in range(LISTINGS):
         began = time.perf_counter()
-        if not await gateway.store.latest(NEWEST):
-            raise BenchError("there is nothing to list")
+        page = await search.page(Filter(gateway.account_id), n=NEWEST)
         times.append(time.perf_counter() - began)
-    return round(median(times) * 1000, 3)
+        if not page.messages:
+            raise BenchError("there is nothing to list")
+    return times
 
 
 def _file_mb(gateway: Rig) -> float | None:

@@ -5,6 +5,7 @@ PostgreSQL comes from HOPWIRE_TEST_POSTGRES, a URL whose user may create databas
 
 import logging
 import os
+import signal
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, contextmanager
@@ -39,6 +40,12 @@ SMS = Step(channel="sms", connector="smsc", parts=1, part_price=500, charge_on="
 
 
 LONGEST = ("crashes", "bench", "cli_operator", "flows", "cut_link", "chain", "operate", "demo")
+
+
+def pytest_configure() -> None:
+    """Programs that tests interrupt must not inherit that nobody listens: a shell's `&` has it so."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
