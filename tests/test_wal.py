@@ -1,6 +1,7 @@
 """Commits of a gateway that lives: SQLite writes them to its log, and the disk is waited for beside it."""
 
 import asyncio
+import errno
 import os
 import subprocess
 import sys
@@ -164,10 +165,19 @@ async def test_when_nobody_listens_any_more_sqlite_waits_for_the_disk_again(stor
     assert engine_of(store)._wal is None
 
 
+class Used:
+    """A system on which other programs have used up what there is: /proc/sys/fs/aio-max-nr."""
+
+    @staticmethod
+    def Context(max_requests: int) -> None:  # noqa: N802 - as caio calls it
+        raise SystemError(errno.EAGAIN, "Resource temporarily unavailable")
+
+
+@pytest.mark.parametrize("system", [None, Used])
 async def test_where_the_system_cannot_wait_this_way_sqlite_does(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store, monkeypatch: pytest.MonkeyPatch, system: object
 ) -> None:
-    monkeypatch.setattr(wal, "linux_aio", None)
+    monkeypatch.setattr(wal, "linux_aio", system)
     store.listen(lambda due: None)
     assert await store.engine.write(probe) == "done"
     assert synchronous(store) == FULL

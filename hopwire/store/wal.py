@@ -41,7 +41,8 @@ class Wal:
         self._done = done
         self._wanted = linux_aio.Operation.fdsync(self._file)
         try:
-            self._kernel.submit(self._wanted)
+            if self._kernel.submit(self._wanted) != 1:
+                raise OSError("the kernel has not taken it")
         except Exception:
             _give_up()
 
@@ -68,8 +69,11 @@ class Wal:
 
 def _kernel() -> Any:
     if linux_aio is None:  # another system than Linux
-        raise OSError("there is no linux_aio here")
-    return linux_aio.Context(max_requests=1)
+        raise OSError("this system has no such call")
+    try:
+        return linux_aio.Context(max_requests=1)
+    except SystemError as exc:  # caio's, with the error of io_setup(2)
+        raise OSError(*exc.args) from exc
 
 
 def _give_up() -> None:
