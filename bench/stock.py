@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 from bench import load
 from hopwire.admission import Admission, now_ms
 from hopwire.config import Config
-from hopwire.delivery import Answered
+from hopwire.events import Answered
 from hopwire.model import Account, Outcome, Receipt, Taken
 from hopwire.routes import network
 from hopwire.routing import Times

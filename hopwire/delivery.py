@@ -8,17 +8,34 @@ A delivery is a list of rungs (the steps of the plan under way, see `rung`), tri
 part of a rung has been taken, or may have been, another connector may carry all of it.
 """
 
-from collections.abc import Container, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import msgspec
 from msgspec.structs import replace
 
 from hopwire import failover, hours
+from hopwire.events import (
+    Action,
+    Answered,
+    Begin,
+    Charge,
+    Commission,
+    Cost,
+    Delete,
+    DoubleDelivery,
+    Event,
+    Freed,
+    Orphaned,
+    Release,
+    Reported,
+    Rerouted,
+    Spared,
+    Stopped,
+    Submit,
+    Timer,
+)
 from hopwire.model import Answer, Fault, Later, Never, Outcome, Status, Step, Taken, Unknown
 from hopwire.rung import IN_DOUBT, IN_FLIGHT, Part, PartState, Rung
-
-__all__ = ["IN_DOUBT", "IN_FLIGHT", "Part", "PartState", "Rung"]  # beside what is defined here
 
 STOPPED = "stopped"  # the code of what the recipient's wish has kept here
 
@@ -78,115 +95,6 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fa
         return self.rungs[self.at].plan.connector if self.rungs else ""
 
 
-# ---- events
-
-
-class Begin(NamedTuple):
-    """A worker hands the next part over now, and answers for it until the lease ends."""
-
-    lease_ms: int
-
-
-class Spared(NamedTuple):
-    """The step is due and not handed over, for it is known what the answer would be."""
-
-    step: int
-    code: str
-    fault: Fault
-
-
-class Stopped(NamedTuple):
-    """The step is due, and the recipient wants no more messages of the account: what has not left stays."""
-
-    step: int
-
-
-class Answered(NamedTuple):
-    """A connector answered a submit."""
-
-    step: int
-    part: int
-    answer: Answer
-    connector: str = ""  # which; "": the one that carries the step
-
-
-class Rerouted(NamedTuple):
-    """A connector takes nothing: what waits for it goes by one of these."""
-
-    step: int
-    connector: str
-    to: Container[str]
-    why: str
-
-
-class Reported(NamedTuple):
-    """A receipt for this part came."""
-
-    step: int
-    part: int
-    outcome: Outcome
-    code: str
-    fault: Fault
-
-
-class Timer(NamedTuple):
-    """`timer_at` has come."""
-
-
-class Orphaned(NamedTuple):
-    """The worker that was handing it over is gone."""
-
-
-class Delete(NamedTuple):
-    """The client takes a scheduled message back, or the operator one that is held."""
-
-
-class Freed(NamedTuple):
-    """The operator lets a message go that is held."""
-
-
-Event = Begin | Spared | Stopped | Answered | Rerouted | Reported | Timer | Orphaned | Delete | Freed
-
-
-# ---- actions
-
-
-class Submit(NamedTuple):
-    """Hand this part of the step to its connector."""
-
-    step: int
-    part: int
-
-
-class Charge(NamedTuple):
-    step: int
-    amount: int
-
-
-class Release(NamedTuple):
-    step: int
-    amount: int
-
-
-class Commission(NamedTuple):
-    """Of what is charged, the reseller's."""
-
-    step: int
-    amount: int
-
-
-class Cost(NamedTuple):
-    """What the step costs us."""
-
-    step: int
-    amount: int
-
-
-class DoubleDelivery(NamedTuple):
-    """Viber delivered after the SMS had left."""
-
-
-Action = Submit | Charge | Release | Commission | Cost | DoubleDelivery
 Decision = tuple[Delivery, tuple[Action, ...]]
 
 

@@ -12,20 +12,16 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from hopwire import money
-from hopwire.delivery import (
-    STOPPED,
+from hopwire.delivery import STOPPED, Delivery
+from hopwire.events import (
     Action,
     Answered,
     Delete,
-    Delivery,
     DoubleDelivery,
     Event,
     Freed,
-    Part,
-    PartState,
     Reported,
     Rerouted,
-    Rung,
     Spared,
     Stopped,
     Submit,
@@ -50,6 +46,7 @@ from hopwire.model import (
     WapPush,
 )
 from hopwire.privacy import forgotten, masked
+from hopwire.rung import Part, PartState, Rung
 
 
 class What(IntEnum):

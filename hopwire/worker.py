@@ -21,8 +21,8 @@ from msgspec.structs import replace
 from hopwire import choice, metrics
 from hopwire.channels import Channel
 from hopwire.choice import AWAY, Rank
-from hopwire.delivery import Answered
 from hopwire.errors import Unavailable
+from hopwire.events import Answered
 from hopwire.minutes import Minute, Minutes
 from hopwire.model import Answer, ConnectorState, Handover, Incoming, Later, Receipt
 from hopwire.pulse import Pulse

@@ -21,8 +21,8 @@ from hopwire import credentials
 from hopwire.admission import now_ms
 from hopwire.app import Assignment, serving, working
 from hopwire.config import Config, parse
-from hopwire.delivery import Answered
 from hopwire.errors import OutcomeUnknown, Unavailable
+from hopwire.events import Answered
 from hopwire.model import Answer, Limits, Price
 from hopwire.store import Store
 from hopwire.store.directory import Directory

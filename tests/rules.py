@@ -30,8 +30,9 @@ from hopwire.app import Assignment, channels, serving
 from hopwire.channels import Channel, OnAnswers
 from hopwire.channels.smpp import link
 from hopwire.config import Config, parse
-from hopwire.delivery import Delivery, Part
+from hopwire.delivery import Delivery
 from hopwire.model import Answer, ConnectorState, Handover, Status
+from hopwire.rung import Part
 from hopwire.store import Store
 from hopwire.store.connectors import Connectors
 from hopwire.store.ledger import Ledger

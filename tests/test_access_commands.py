@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from hopwire.cli import app
 from hopwire.cli.console import Ending
 from hopwire.credentials import is_key
-from hopwire.delivery import Answered
+from hopwire.events import Answered
 from hopwire.model import Limits, Taken
 from hopwire.store import Store, memory
 from hopwire.store.audit import Audit, Entry

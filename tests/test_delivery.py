@@ -6,26 +6,24 @@ from typing import Any
 import msgspec
 import pytest
 
-from hopwire.delivery import (
+from hopwire.delivery import Delivery, advance, plan_delivery
+from hopwire.events import (
     Action,
     Answered,
     Begin,
     Charge,
     Delete,
-    Delivery,
     DoubleDelivery,
     Event,
     Orphaned,
-    PartState,
     Release,
     Reported,
     Spared,
     Submit,
     Timer,
-    advance,
-    plan_delivery,
 )
 from hopwire.model import Answer, Fault, Later, Never, Outcome, Status, Step, Taken, Unknown
+from hopwire.rung import PartState
 
 History = list[tuple[float, Event]]
 

@@ -13,16 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hopwire import hours
-from hopwire.delivery import (
+from hopwire.delivery import Delivery, advance, hold, plan_delivery
+from hopwire.events import (
     Answered,
     Begin,
     Charge,
     Delete,
-    Delivery,
     Event,
     Freed,
     Orphaned,
-    PartState,
     Release,
     Reported,
     Rerouted,
@@ -30,11 +29,9 @@ from hopwire.delivery import (
     Stopped,
     Submit,
     Timer,
-    advance,
-    hold,
-    plan_delivery,
 )
 from hopwire.model import Answer, Fault, Later, Never, Other, Outcome, Status, Step, Taken, Unknown
+from hopwire.rung import PartState
 
 LEASE_MS = 30_000
 QUIET = "00:00-00:01 UTC"  # the first minute of a life, too

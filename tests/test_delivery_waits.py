@@ -7,12 +7,12 @@ import pytest
 from conftest import NOW, SMS, VIBER
 from msgspec.structs import replace
 
-from hopwire.delivery import (
+from hopwire.delivery import Delivery, advance, hold, plan_delivery
+from hopwire.events import (
     Action,
     Answered,
     Begin,
     Delete,
-    Delivery,
     Event,
     Freed,
     Orphaned,
@@ -21,9 +21,6 @@ from hopwire.delivery import (
     Stopped,
     Submit,
     Timer,
-    advance,
-    hold,
-    plan_delivery,
 )
 from hopwire.model import Fault, Never, Status, Step
 from hopwire.timeline import notes, outlook

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from conftest import NOW, SMS, VIBER, open_account, order, run_sql
 
-from hopwire.delivery import Answered
 from hopwire.errors import NotEnoughMoney
+from hopwire.events import Answered
 from hopwire.model import Account, AccountStatus, ApiKey, Price, Status, Taken
 from hopwire.store import Store
 from hopwire.store.directory import CHECKS, Directory

@@ -6,8 +6,10 @@ import pytest
 from msgspec.structs import replace
 from test_delivery import LATER, SMS, TIMER, UNKNOWN, VIBER, History, answer, but, never, play, seconds, taken
 
-from hopwire.delivery import Answered, Begin, Delivery, PartState, Rerouted, Stopped, advance
+from hopwire.delivery import Delivery, advance
+from hopwire.events import Answered, Begin, Rerouted, Stopped
 from hopwire.model import Answer, Fault, Later, Never, Other, Status, Step, Taken, Unknown
+from hopwire.rung import PartState
 
 BEGIN = Begin(30_000)
 T, U = Other(connector="t", part_cost=2), Other(connector="u", part_cost=3)

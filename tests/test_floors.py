@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "hopwire"
 FLOORS = [
     {"errors", "model", "metrics", "prefixes", "hours", "files", "privacy", "sentence"},
-    {"vault", "prices", "rung"},
+    {"vault", "prices", "rung", "events"},
     {"config"},
     {"phone", "wap", "money", "tables", "smpp", "translit", "images", "addresses", "via"}
     | {"choice", "failover", "pulse", "links", "lists"},

@@ -8,8 +8,8 @@ from conftest import NOW, SMS, VIBER, open_account, order, run_sql
 from msgspec.structs import replace
 
 from hopwire import money
-from hopwire.delivery import Answered
 from hopwire.errors import NotEnoughMoney
+from hopwire.events import Answered
 from hopwire.model import Account, Actor, Answer, Fault, Never, Step, Taken
 from hopwire.store import Accepted, Order, Store
 from hopwire.store.audit import Audit

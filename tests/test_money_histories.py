@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from hopwire import money
-from hopwire.delivery import Answered
 from hopwire.errors import NotEnoughMoney
+from hopwire.events import Answered
 from hopwire.model import (
     Account,
     Answer,

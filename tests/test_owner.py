@@ -10,7 +10,7 @@ from conftest import NOW, SMS, VIBER, open_account, order
 from msgspec.structs import replace
 from rules import becomes
 
-from hopwire.delivery import Answered, plan_delivery
+from hopwire.delivery import plan_delivery
 from hopwire.errors import (
     ApiError,
     ClientIdReused,
@@ -19,6 +19,7 @@ from hopwire.errors import (
     RecipientOptedOut,
     Unavailable,
 )
+from hopwire.events import Answered
 from hopwire.limits import fingerprint
 from hopwire.model import (
     Account,

@@ -10,7 +10,8 @@ from test_store_connectors import UP
 from hopwire import choice
 from hopwire.admission import now_ms
 from hopwire.choice import Rank
-from hopwire.delivery import Answered, plan_delivery
+from hopwire.delivery import plan_delivery
+from hopwire.events import Answered
 from hopwire.minutes import MINUTE_MS, Minute
 from hopwire.model import Account, Answer, Fault, Handover, Limits, Never, Outcome, Receipt, Route, Taken, Way
 from hopwire.store import Change, Order

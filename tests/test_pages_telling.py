@@ -6,9 +6,9 @@ import pytest
 from conftest import NOW, SMS, VIBER, order
 from msgspec.structs import replace
 
-from hopwire.delivery import PartState, hold
+from hopwire.delivery import hold
 from hopwire.model import Account, AccountStatus, Fault, Outcome, Status
-from hopwire.rung import Part
+from hopwire.rung import Part, PartState
 from hopwire.timeline import Note, Payment, RawReceipt, Story, What
 from hopwire.web.pages.telling import FAULTS, PARTS, PLAIN, Told, outcome, refundable
 from hopwire.web.pages.words import Words

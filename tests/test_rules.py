@@ -32,8 +32,8 @@ from rules import (
 )
 from rules_ends import Says, page, refuses, takes
 
-from hopwire.delivery import PartState
 from hopwire.model import Status
+from hopwire.rung import PartState
 from hopwire.smpp.pdu import SubmitSmResp
 from hopwire.store.inbox import Inbox
 from hopwire.timeline import What

@@ -8,8 +8,9 @@ import pytest
 from conftest import NOW, SMS, VIBER, open_account, order, run_sql
 from msgspec.structs import replace
 
-from hopwire.delivery import Answered, plan_delivery
+from hopwire.delivery import plan_delivery
 from hopwire.errors import ApiError, NotEnoughMoney
+from hopwire.events import Answered
 from hopwire.model import (
     Account,
     Answer,

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hopwire.delivery import Answered, PartState, plan_delivery
+from hopwire.delivery import plan_delivery
+from hopwire.events import Answered
 from hopwire.model import (
     Account,
     Answer,
@@ -31,6 +32,7 @@ from hopwire.model import (
     Taken,
     Unknown,
 )
+from hopwire.rung import PartState
 from hopwire.store import RECEIPTS_KEPT_MS, Accepted, Store
 from hopwire.store.audit import US
 from hopwire.store.directory import Directory

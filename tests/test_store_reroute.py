@@ -4,7 +4,7 @@ import pytest
 from conftest import NOW, SMS, VIBER, order
 from msgspec.structs import replace
 
-from hopwire.delivery import Answered
+from hopwire.events import Answered
 from hopwire.model import Account, Later, Other, Outcome, Receipt, Status, Step, Taken, Unknown
 from hopwire.store import Accepted, Store
 from hopwire.timeline import lines

@@ -14,7 +14,8 @@ from test_store import LEASE_MS, THREE, admit, submit
 from test_store_histories import TABLES, World, admits, any_fixture, events
 from test_store_receipts import receipt
 
-from hopwire.delivery import Answered, plan_delivery
+from hopwire.delivery import plan_delivery
+from hopwire.events import Answered
 from hopwire.model import Account, Answer, Fault, Never, Other, Outcome, Receipt, Status, Taken
 from hopwire.store import Store, sql, tallies
 from hopwire.store.directory import Directory

@@ -4,18 +4,16 @@ import pytest
 from conftest import NOW, SMS, VIBER
 from msgspec.structs import replace
 
-from hopwire.delivery import (
+from hopwire.delivery import Delivery, advance, plan_delivery
+from hopwire.events import (
     Answered,
     Begin,
     Delete,
-    Delivery,
     Event,
     Orphaned,
     Reported,
     Spared,
     Timer,
-    advance,
-    plan_delivery,
 )
 from hopwire.model import (
     Fault,

@@ -8,8 +8,8 @@ import pytest
 from conftest import NOW, SMS, VIBER, open_account, order
 from msgspec.structs import replace
 
-from hopwire.delivery import Answered
 from hopwire.errors import NotEnoughMoney
+from hopwire.events import Answered
 from hopwire.model import Account, Fault, Handover, Later, Never, Status, Taken
 from hopwire.store import Accepted, Store
 from hopwire.store.directory import Directory

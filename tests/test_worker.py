@@ -14,7 +14,7 @@ from rules import Watched
 from hopwire import worker
 from hopwire.admission import now_ms
 from hopwire.channels import OnAnswers
-from hopwire.delivery import Delivery, Part, PartState, plan_delivery
+from hopwire.delivery import Delivery, plan_delivery
 from hopwire.errors import Unavailable
 from hopwire.model import (
     Account,
@@ -26,6 +26,7 @@ from hopwire.model import (
     Taken,
     TraceOrder,
 )
+from hopwire.rung import Part, PartState
 from hopwire.store import Change, Order, Store
 from hopwire.store.connectors import Connectors
 from hopwire.store.directory import Directory

@@ -12,8 +12,7 @@ from collections.abc import Awaitable, Callable, Collection, Container, Iterable
 from functools import partial
 from itertools import compress, islice
 
-from hopwire import delivery as life
-from hopwire import metrics
+from hopwire import events, metrics
 from hopwire.errors import ApiError
 from hopwire.model import Actor, Handover, Receipt, Status
 from hopwire.store import audit, limits, memory, notices, requests
@@ -208,7 +207,7 @@ class Store:
 
         def work(tx: Tx) -> int:
             kept = kept_by_id(tx.all("due_timers", now=now, n=n))
-            self._happen(tx, kept, [(i, life.Timer()) for i in kept], now)
+            self._happen(tx, kept, [(i, events.Timer()) for i in kept], now)
             return len(kept)
 
         return await self.engine.write(work)
@@ -225,8 +224,8 @@ class Store:
         def work(tx: Tx) -> tuple[list[Kept], int]:
             found = kept_by_id(tx.all("waiting_for", connector=connector, now=now, at=at, last=last, n=n))
             kept = {i: one._replace(worker="") for i, one in found.items()}  # nothing of these has left
-            events = [(i, life.Rerouted(one.delivery.at, connector, to, why)) for i, one in kept.items()]
-            turn = self._happen(tx, kept, events, now)
+            changes = [(i, events.Rerouted(one.delivery.at, connector, to, why)) for i, one in kept.items()]
+            turn = self._happen(tx, kept, changes, now)
             moved = sum(one.delivery.connector != connector for one in turn.kept.values())
             return list(found.values()), moved
 
@@ -240,7 +239,7 @@ class Store:
 
         def work(tx: Tx) -> int:
             kept = load(tx, (row[0] for row in tx.all("orphans", worker=worker)))
-            self._happen(tx, kept, [(i, life.Orphaned()) for i in kept], now)
+            self._happen(tx, kept, [(i, events.Orphaned()) for i in kept], now)
             return len(kept)
 
         return await self.engine.write(work)
@@ -250,14 +249,14 @@ class Store:
 
         def work(tx: Tx) -> dict[int, Standing]:
             kept = load(tx, _standings(tx, account_id, ids))
-            turn = self._happen(tx, kept, [(i, life.Delete()) for i in kept], now)
+            turn = self._happen(tx, kept, [(i, events.Delete()) for i in kept], now)
             return {i: Standing(one.delivery.status, one.status_at) for i, one in turn.kept.items()}
 
         return await self.engine.write(work)
 
     async def decide_held(self, ids: Sequence[int], release: bool, by: Actor, now: int) -> list[int]:
         """Let these messages go that are held, or delete them; which of them were held."""
-        event = life.Freed() if release else life.Delete()
+        event = events.Freed() if release else events.Delete()
 
         def work(tx: Tx) -> list[int]:
             kept = {i: one for i, one in load(tx, ids).items() if one.delivery.held_until}
@@ -375,10 +374,10 @@ class Store:
 
         def work(tx: Tx) -> Story | None:
             found = tx.all("story", id=message_id)
-            events = tx.all("events_of", id=message_id)
+            happened = tx.all("events_of", id=message_id)
             payments = tx.all("payments_of", id=message_id)
             receipts = tx.all("receipts_of", id=message_id)
-            return story(found[0], events, payments, receipts) if found else None
+            return story(found[0], happened, payments, receipts) if found else None
 
         return await self.engine.read(work)
 

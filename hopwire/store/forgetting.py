@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from hopwire.delivery import Delivery, Part, Rung
+from hopwire.delivery import Delivery
 from hopwire.privacy import forgotten, pseudonym, without
+from hopwire.rung import Part, Rung
 from hopwire.store.engine import Tx
 from hopwire.store.rows import Kept, KeptReceipt, kept_by_id, rewritten_row
 

@@ -6,7 +6,7 @@ Rule 2: a message that has no other step is tried all the same, and so is one of
 
 from collections.abc import Mapping
 
-from hopwire.delivery import Answered, Event, Reported, Spared
+from hopwire.events import Answered, Event, Reported, Spared
 from hopwire.model import Fault, Never, Outcome
 from hopwire.privacy import forgotten, masked
 from hopwire.store.audit import Audited

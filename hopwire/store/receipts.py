@@ -11,14 +11,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from hopwire import delivery as life
+from hopwire import events
 from hopwire.model import Taken
+from hopwire.rung import Part, PartState, Rung
 from hopwire.store.engine import Tx
 from hopwire.store.rows import Kept, KeptReceipt, Place, kept_receipt, plain_id, reported, rung_of
 
 RECEIPTS_KEPT_MS = 72 * 3_600_000
 
-Change = tuple[int, life.Event]
+Change = tuple[int, events.Event]
 Key = tuple[str, str]  # connector, provider's id
 
 
@@ -79,11 +80,11 @@ def _guess(spelled: Spelled, r: KeptReceipt) -> Found | None:
     return None
 
 
-def _may_be_of(r: KeptReceipt, rung: life.Rung) -> bool:
+def _may_be_of(r: KeptReceipt, rung: Rung) -> bool:
     return _begun_at(rung) <= r.received_at <= (rung.handed_at or 0) + RECEIPTS_KEPT_MS
 
 
-def _begun_at(rung: life.Rung) -> int:
+def _begun_at(rung: Rung) -> int:
     """No part of it was handed over before; of several parts or tries only the latest hand-over is known."""
     once = len(rung.parts) == 1 and not rung.parts[0].repeated
     return (rung.handed_at or 0) if once else rung.give_up_at - 1000 * rung.plan.lifetime_s
@@ -111,7 +112,7 @@ def _told(kept: Mapping[int, Kept], changes: Iterable[Change]) -> dict[Key, Plac
     told: dict[Key, Place] = {}
     for i, event in changes:
         match event:
-            case life.Answered(step, part, Taken(provider_id), connector) if provider_id:
+            case events.Answered(step, part, Taken(provider_id), connector) if provider_id:
                 by = connector or kept[i].delivery.rungs[step].plan.connector
                 told[by, plain_id(provider_id)] = Place(i, step, part)
     return told
@@ -138,7 +139,7 @@ def attribute(
         place = one.place if one else known.get(_key(r))
         if place is None and (place := _oldest_lost(in_doubt, r, meant)) is not None:
             meant.add(place)
-            answer = life.Answered(place.step, place.part, Taken(r.provider_id), r.connector)
+            answer = events.Answered(place.step, place.part, Taken(r.provider_id), r.connector)
             learned.append((place.message_id, answer))
             if r.provider_id:
                 known[_key(r)] = place
@@ -160,12 +161,12 @@ def _oldest_lost(in_doubt: Sequence[Kept], receipt: KeptReceipt, meant: set[Plac
         and _has_had(rung, part, receipt.connector)
         and (place := Place(one.id, i, j)) not in meant
     ]
-    if not parts or any(state is life.PartState.SENDING for *_, state in parts):
+    if not parts or any(state is PartState.SENDING for *_, state in parts):
         return None
     return min(parts)[1]
 
 
-def _has_had(rung: life.Rung, part: life.Part, connector: str) -> bool:
+def _has_had(rung: Rung, part: Part, connector: str) -> bool:
     """Whether the part was handed over to this connector, or may have been before another one got it."""
     return rung.plan.connector == connector or (
         part.repeated and any(one.connector == connector for one in rung.plan.others)

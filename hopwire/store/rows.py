@@ -6,16 +6,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from hopwire.delivery import (
-    IN_FLIGHT,
+from hopwire.delivery import Delivery
+from hopwire.events import (
     Charge,
     Commission,
     Cost,
-    Delivery,
-    PartState,
     Release,
     Reported,
-    Rung,
     Submit,
 )
 from hopwire.model import (
@@ -30,6 +27,7 @@ from hopwire.model import (
     ViberContent,
     Writing,
 )
+from hopwire.rung import IN_FLIGHT, PartState, Rung
 from hopwire.store.engine import Row
 from hopwire.timeline import Note, Payment, RawReceipt, Story, What
 

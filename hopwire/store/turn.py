@@ -9,9 +9,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from hopwire import delivery as life
-from hopwire import metrics
-from hopwire.delivery import advance
+from hopwire import events, metrics
+from hopwire.delivery import Delivery, advance
 from hopwire.model import Handover, Taken
 from hopwire.store import memory, tallies
 from hopwire.store.engine import Row, Tx
@@ -34,8 +33,8 @@ from hopwire.tallies import of_acceptance, of_change, of_money
 from hopwire.timeline import What, notes
 
 REMEMBERED = 10_000  # deliveries that have not ended, of which it is remembered how they were kept last
-MoneyAction = life.Charge | life.Release | life.Commission | life.Cost
-MONEY = (life.Charge, life.Release, life.Commission, life.Cost)
+MoneyAction = events.Charge | events.Release | events.Commission | events.Cost
+MONEY = (events.Charge, events.Release, events.Commission, events.Cost)
 
 
 class Outlet(NamedTuple):
@@ -72,7 +71,7 @@ class Turn:
 
     def __init__(self, tx: Tx, kept: Mapping[int, Kept], now: int, around: Around) -> None:
         self.kept = dict(kept)
-        self.submits: list[tuple[int, life.Submit]] = []
+        self.submits: list[tuple[int, events.Submit]] = []
         self._tx, self._now, self._around = tx, now, around
         self._before = kept
         self._handles: list[Row] = []
@@ -96,15 +95,15 @@ class Turn:
             for action in actions:
                 self._do(i, action)
 
-    def _do(self, i: int, action: life.Action) -> None:
-        if isinstance(action, life.Submit):
+    def _do(self, i: int, action: events.Action) -> None:
+        if isinstance(action, events.Submit):
             self.submits.append((i, action))
-        elif isinstance(action, life.DoubleDelivery):
+        elif isinstance(action, events.DoubleDelivery):
             self._doubles += 1
         else:
             self._moves.append((i, action))
 
-    def _note(self, one: Kept, event: life.Event, d: life.Delivery, actions: Sequence[life.Action]) -> None:
+    def _note(self, one: Kept, event: events.Event, d: Delivery, actions: Sequence[events.Action]) -> None:
         noted = notes(one.delivery, event, d, actions)
         for told in noted:
             self._events.append(event_row(one.id, self._now, told))
@@ -122,10 +121,10 @@ class Turn:
         """
         here = {i: self.kept[i]._replace(worker=worker) for i in ids}
         self.kept |= here
-        events: dict[int, life.Event] = dict.fromkeys(here, life.Begin(lease_ms))
-        events |= memory.spared(self._tx, here, self._now) if self._around.remember_ms else {}
-        events |= _stopped(self._tx, {i: one for i, one in here.items() if i not in new})
-        self.happen(events.items())
+        happens: dict[int, events.Event] = dict.fromkeys(here, events.Begin(lease_ms))
+        happens |= memory.spared(self._tx, here, self._now) if self._around.remember_ms else {}
+        happens |= _stopped(self._tx, {i: one for i, one in here.items() if i not in new})
+        self.happen(happens.items())
 
     # ---- what leaves at once
 
@@ -242,10 +241,10 @@ def _remember(tx: Tx, changed: Iterable[Kept]) -> None:
         del known[next(iter(known))]
 
 
-def _handle(one: Kept, event: life.Event) -> list[Row]:
+def _handle(one: Kept, event: events.Event) -> list[Row]:
     """The row by which receipts of a part that was taken will find it, unless it has that row."""
     match event:
-        case life.Answered(step, part, Taken(provider_id), connector) if provider_id:
+        case events.Answered(step, part, Taken(provider_id), connector) if provider_id:
             rung = one.delivery.rungs[step]
             by = connector or rung.plan.connector
             known = rung.parts[part].provider_id == provider_id and by == rung.plan.connector
@@ -254,13 +253,13 @@ def _handle(one: Kept, event: life.Event) -> list[Row]:
             return []
 
 
-def _stopped(tx: Tx, kept: Mapping[int, Kept]) -> dict[int, life.Event]:
+def _stopped(tx: Tx, kept: Mapping[int, Kept]) -> dict[int, events.Event]:
     """What happens to messages whose recipients want no more of their accounts."""
     if not kept:
         return {}
     stopped = set(tx.all("stopped_among", numbers=sorted({one.recipient for one in kept.values()})))
     return {
-        i: life.Stopped(one.delivery.at)
+        i: events.Stopped(one.delivery.at)
         for i, one in kept.items()
         if stopped and not stopped.isdisjoint(((one.account_id, one.recipient), (EVERYONE, one.recipient)))
     }
@@ -271,23 +270,23 @@ def _stopped(tx: Tx, kept: Mapping[int, Kept]) -> dict[int, life.Event]:
 
 def _move_money(tx: Tx, actions: Sequence[tuple[Kept, MoneyAction]], now: int, counts: Counts) -> None:
     """Write the charges, releases, commissions and costs into the ledger and the accounts, and count them."""
-    resold = sorted({one.account_id for one, action in actions if isinstance(action, life.Commission)})
+    resold = sorted({one.account_id for one, action in actions if isinstance(action, events.Commission)})
     resellers: dict[int, int] = dict(tx.all("resellers", ids=resold)) if resold else {}
     entries: list[Row] = []
     moved: dict[int, list[int]] = defaultdict(lambda: [0, 0])  # account -> less balance, less reserved
     for one, action in actions:
         account = one.account_id
         match action:
-            case life.Charge(_, amount):
+            case events.Charge(_, amount):
                 moved[account][0] += amount
                 moved[account][1] += amount
-            case life.Release(_, amount):
+            case events.Release(_, amount):
                 moved[account][1] += amount
-            case life.Commission(_, amount):
+            case events.Commission(_, amount):
                 account = resellers[account]
                 moved[account][0] -= amount
         entries.append(movement_row(now, one, account, action))
-        if not isinstance(action, life.Release):
+        if not isinstance(action, events.Release):
             plan, kind = one.delivery.rungs[action.step].plan, type(action).__name__.lower()
             tallies.add(counts, account, now, of_money(kind, action.amount, plan.channel, plan.connector))
     tx.many("create_movement", entries)

@@ -7,8 +7,8 @@ which of its ids, nor what it cost us.
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from hopwire.delivery import PartState, Rung
 from hopwire.model import Fault, Outcome, Status
+from hopwire.rung import PartState, Rung
 from hopwire.timeline import Note, RawReceipt, Story, What
 from hopwire.web.pages.words import Words
 from hopwire.web.pages.words import marked as _
