@@ -31,7 +31,7 @@ from hopwire.store.ledger import Ledger
 from hopwire.store.migrate import open_store
 from hopwire.store.prices import PriceBook
 
-PATIENCE_S = 10
+PATIENCE_S = 60  # for what never comes; a busy machine may take its time
 SECRET = planted.CALLBACK_SECRET  # of the connector `viber`
 LOGIN, PASSWORD = "shop", planted.PASSWORD
 TO = "380501234567"

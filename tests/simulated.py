@@ -18,7 +18,7 @@ from hopwire.smpp import pdu as smpp
 
 PASSWORD = "secret"
 TOKEN = "demo-token"
-PATIENCE_S = 10
+PATIENCE_S = 60  # for what never comes; a busy machine may take its time
 
 T = TypeVar("T", bound=smpp.Pdu)
 
@@ -158,6 +158,15 @@ class Esme:
     async def hears(self, kind: type[T]) -> T:
         pdu = await self.next()
         assert isinstance(pdu, kind)
+        return pdu
+
+    async def answered(self) -> smpp.SubmitSmResp:
+        """The next answer to a submit_sm; receipts that come before it are heard later."""
+        early: list[smpp.Pdu] = []
+        while isinstance(pdu := await self.next(), smpp.DeliverSm):
+            early.append(pdu)
+        self._heard[:0] = early
+        assert isinstance(pdu, smpp.SubmitSmResp)
         return pdu
 
     async def receipt(self, status: int = 0) -> smpp.DeliverSm:

@@ -157,7 +157,7 @@ class Gate:
     async def has_begun(self, name: str) -> None:
         while name not in self.began:
             self._news.clear()
-            await asyncio.wait_for(self._news.wait(), 10)
+            await asyncio.wait_for(self._news.wait(), 60)
 
     def let(self, *names: str) -> None:
         for name in names:

@@ -329,7 +329,7 @@ async def test_a_beat_comes_when_there_is_nothing_new(
 ) -> None:
     monkeypatch.setattr(phone_page, "SILENCE_S", 0.01)
     async with far.http.get(f"{far.page}events") as stream:
-        said = [await asyncio.wait_for(stream.content.readline(), 10) for _ in range(4)]
+        said = [await asyncio.wait_for(stream.content.readline(), 60) for _ in range(4)]
     assert said == [b"retry: 1000\n", b"data: news\n", b"\n", b"event: beat\n"]
 
 

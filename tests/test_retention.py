@@ -370,7 +370,7 @@ async def test_one_worker_forgets_at_a_time(postgres_url: str) -> None:
     await delivered(store, account)
     with closing(psycopg.connect(postgres_url)) as other:
         other.execute("SELECT value FROM counters WHERE name = 'texts' FOR UPDATE")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await forget(store, LATER, texts=1)
         assert run_sql(postgres_url, "SELECT count(*) FROM messages WHERE sms IS NULL") == [(0,)]
         other.rollback()

@@ -126,7 +126,7 @@ async def test_it_comes_back_by_itself(house: House, illness: Illness) -> None:
     await house.answered()
     await get_well(house, illness)
     known = len(house.viber.asked)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(house.viber.asked) == known:
             await house.send()
             await house.looks()

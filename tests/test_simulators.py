@@ -216,7 +216,7 @@ async def test_each_part_is_throttled_twice_and_then_taken(far: Simulated) -> No
         answers = []
         for _ in range(3):
             for _ in esme.submit(BASE + "08", LONG):
-                answers.append((await esme.hears(smpp.SubmitSmResp)).status)
+                answers.append((await esme.answered()).status)
         assert answers == [0x58, 0x58, 0x58, 0x58, 0, 0]
         assert states(await esme.receipt(), await esme.receipt()) == ["DELIVRD", "DELIVRD"]
 
@@ -291,7 +291,7 @@ async def test_receipts_outlive_a_dropped_connection_until_they_are_acknowledged
     async with far.esme() as esme:
         for _ in range(3):
             esme.submit(OTHER, HELLO)
-            await esme.hears(smpp.SubmitSmResp)
+            await esme.answered()
         acknowledged = (await esme.receipt()).short_message
         unanswered = [(await esme.hears(smpp.DeliverSm)).short_message for _ in range(2)]
         esme.submit(OTHER, HELLO)  # and the link breaks before its receipt
@@ -329,7 +329,7 @@ async def test_a_slow_gateway_is_not_overrun_with_receipts(
     async with far.esme() as esme:
         for _ in range(5):
             esme.submit(OTHER, HELLO)
-            await esme.hears(smpp.SubmitSmResp)
+            await esme.answered()
         first, _ = await esme.hears(smpp.DeliverSm), await esme.hears(smpp.DeliverSm)
         esme.say(smpp.EnquireLink(sequence=99))
         await esme.hears(smpp.EnquireLinkResp)
@@ -450,9 +450,9 @@ async def test_every_submission_is_kept_with_what_became_of_it(far: Simulated) -
     async with far.esme() as esme:
         for _ in range(2):
             for _ in esme.submit(OTHER, LONG, reference=9):
-                await esme.hears(smpp.SubmitSmResp)
+                await esme.answered()
         esme.submit(BASE + "11", HELLO)
-        await esme.hears(smpp.SubmitSmResp)
+        await esme.answered()
     *taken, refused = await far.api("submits")
     assert [(s["part"], s["parts"], s["reference"], s["repeated"]) for s in taken] == [
         (1, 2, 9, False),
