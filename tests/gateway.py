@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import planted
+from system import PATIENCE_S
 
 from hopwire import credentials
 from hopwire.admission import now_ms
@@ -31,7 +32,6 @@ from hopwire.store.ledger import Ledger
 from hopwire.store.migrate import open_store
 from hopwire.store.prices import PriceBook
 
-PATIENCE_S = 60  # for what never comes; a busy machine may take its time
 SECRET = planted.CALLBACK_SECRET  # of the connector `viber`
 LOGIN, PASSWORD = "shop", planted.PASSWORD
 TO = "380501234567"

@@ -21,9 +21,10 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 from conftest import NOW, run_sql
-from gateway import PATIENCE_S, SECRET, SEND, TO
+from gateway import SECRET, SEND, TO
 from gateway import Gateway as Client
 from rules_ends import Operator, Viber, takes, token
+from system import PATIENCE_S
 
 from hopwire import admission, metrics, worker
 from hopwire.app import Assignment, channels, serving

@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from aiohttp import web
-from gateway import PATIENCE_S, TO
+from gateway import TO
 from msgspec.structs import replace
 from smpp_ends import Smsc, receipt
+from system import PATIENCE_S
 
 from hopwire.smpp.pdu import Pdu, SubmitSm, SubmitSmResp
 

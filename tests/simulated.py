@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 from aiohttp import web
+from system import PATIENCE_S
 
 from hopwire import sms
 from hopwire.model import SmsContent
@@ -18,7 +19,6 @@ from hopwire.smpp import pdu as smpp
 
 PASSWORD = "secret"
 TOKEN = "demo-token"
-PATIENCE_S = 60  # for what never comes; a busy machine may take its time
 
 T = TypeVar("T", bound=smpp.Pdu)
 

@@ -8,7 +8,8 @@ import msgspec
 from aiohttp import web
 from answers import answer_to
 from http_ends import Store, handover, line
-from simulated import PATIENCE_S, listening, port
+from simulated import listening, port
+from system import PATIENCE_S
 
 from hopwire.channels.http import Callback, HttpChannel, Provider
 from hopwire.channels.providers import provider

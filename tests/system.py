@@ -25,7 +25,7 @@ import forks
 import planted
 
 ROOT = Path(__file__).parent.parent
-PATIENCE_S = 60
+PATIENCE_S = 60  # for what never comes; a busy machine may take its time
 BROKEN_OFF = (OSError, HTTPException)  # a request that got no reply
 LONG_TEXT = "A text that needs three parts. " * 12
 PASSWORD = f"{planted.PASSWORD} battery"

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from conftest import NOW, open_account, run_sql
 from msgspec.structs import replace
+from system import PATIENCE_S
 from test_worker import STATE
 
 from hopwire import admission
@@ -203,7 +204,7 @@ async def test_the_directory_is_watched(
     monkeypatch.setattr(admission, "WATCH_S", 0.001)
     watch = asyncio.create_task(door.watch())
     await PriceBook(directory.engine).put([Price("sms", "380", 1)])
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while price(door, TO) != 1:  # noqa: ASYNC110 - what the watch sees has no event
             await asyncio.sleep(0.001)
     watch.cancel()
@@ -228,7 +229,7 @@ async def test_the_watch_survives_a_bug(
     await PriceBook(directory.engine).put([Price("sms", "", 500)])
     door = Admission(store, FailingOnce(directory.engine), NETWORK, Times(3600, 15, 15))
     watch = asyncio.create_task(door.watch())
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while price(door, TO) != 500:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
     watch.cancel()

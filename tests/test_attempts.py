@@ -5,6 +5,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
+from system import PATIENCE_S
 
 from hopwire.credentials import attempts
 from hopwire.credentials.attempts import (
@@ -157,7 +158,7 @@ class Gate:
     async def has_begun(self, name: str) -> None:
         while name not in self.began:
             self._news.clear()
-            await asyncio.wait_for(self._news.wait(), 60)
+            await asyncio.wait_for(self._news.wait(), PATIENCE_S)
 
     def let(self, *names: str) -> None:
         for name in names:

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import pytest
 from conftest import NOW, open_account
 from gateway import Gateway, running
+from system import PATIENCE_S
 
 from hopwire.credentials import KeyUse, use
 from hopwire.credentials.use import MINUTE_MS
@@ -121,7 +122,7 @@ async def test_a_gateway_writes_it_now_and_then(tmp_path: Path, monkeypatch: pyt
         ids = await use_keys(gateway)
         while told(await gateway.directory.keys(), ids) != SEEN:
             written.clear()
-            await asyncio.wait_for(written.wait(), 60)
+            await asyncio.wait_for(written.wait(), PATIENCE_S)
 
 
 async def test_a_write_that_fails_is_tried_again(
@@ -141,7 +142,7 @@ async def test_a_write_that_fails_is_tried_again(
     key_use = KeyUse(Troubled(directory.engine))
     key_use.used(keys[0], NOW)
     watch = asyncio.ensure_future(key_use.watch())
-    await asyncio.wait_for(written.wait(), 60)
+    await asyncio.wait_for(written.wait(), PATIENCE_S)
     watch.cancel()
     assert (await seen(directory))[0] == (NOW - NOW % MINUTE_MS, None)
 

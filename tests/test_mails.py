@@ -9,6 +9,7 @@ import pytest
 from command_line import CommandLine
 from conftest import NOW, open_account, run_sql
 from post import Box, Security, boxed
+from system import PATIENCE_S
 
 from hopwire import mail
 from hopwire.cli.console import Ending
@@ -203,7 +204,7 @@ async def test_of_two_postmen_one_sends(store: Store, mails: Mails, box: Box) ->
 async def test_he_goes_round_until_he_is_stopped(store: Store, mails: Mails, box: Box) -> None:
     async with at_work(postman(store, box.settings())):
         await mails.put([LETTER], NOW)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             await box.arrival.wait()
 
 

@@ -11,6 +11,7 @@ import pytest
 from cabinet import ARTEFACTS, chromium
 from playwright.async_api import Browser, Page, expect
 from simulated import Simulated, simulated
+from system import PATIENCE_S
 
 from hopwire.model import STATUS_TEXT, FlashSms, SmsText, Status, WapPush
 from hopwire.simulators import phone as phone_page
@@ -329,7 +330,7 @@ async def test_a_beat_comes_when_there_is_nothing_new(
 ) -> None:
     monkeypatch.setattr(phone_page, "SILENCE_S", 0.01)
     async with far.http.get(f"{far.page}events") as stream:
-        said = [await asyncio.wait_for(stream.content.readline(), 60) for _ in range(4)]
+        said = [await asyncio.wait_for(stream.content.readline(), PATIENCE_S) for _ in range(4)]
     assert said == [b"retry: 1000\n", b"data: news\n", b"\n", b"event: beat\n"]
 
 

@@ -9,6 +9,7 @@ import planted
 import pytest
 from conftest import NOW, SMS, open_account, order
 from gateway import LOGIN, PASSWORD, SEND, TO, Gateway, running
+from system import PATIENCE_S
 from test_owner import House
 
 from hopwire.errors import OutcomeUnknown, Unavailable
@@ -94,7 +95,7 @@ async def test_it_is_written_every_second_whatever_goes_wrong(monkeypatch: pytes
     log = RequestLog(kept)
     log.note(SENT, 0.001, 9)
     watch = asyncio.ensure_future(log.watch())
-    await asyncio.wait_for(kept.written.wait(), 60)
+    await asyncio.wait_for(kept.written.wait(), PATIENCE_S)
     watch.cancel()
     assert [one.message_id for one in kept.rows] == [9]
 

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from conftest import NOW, SMS, VIBER, open_account, order, run_sql
 from msgspec.structs import replace
+from system import PATIENCE_S
 from test_inbox import cut
 from test_store import LEASE_MS, THREE, TO, admit, answered, claim, status, submit
 from test_store_receipts import receipt
@@ -370,7 +371,7 @@ async def test_one_worker_forgets_at_a_time(postgres_url: str) -> None:
     await delivered(store, account)
     with closing(psycopg.connect(postgres_url)) as other:
         other.execute("SELECT value FROM counters WHERE name = 'texts' FOR UPDATE")
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             await forget(store, LATER, texts=1)
         assert run_sql(postgres_url, "SELECT count(*) FROM messages WHERE sms IS NULL") == [(0,)]
         other.rollback()

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 from rules import DELIVERED, GRACE_S, LIFETIME_S, Clock, House, becomes, counted, hasten, living
 from rules_ends import Says, is_silent, page, takes
+from system import PATIENCE_S
 
 from hopwire.channels import http
 from hopwire.channels.http import SICK
@@ -78,7 +79,7 @@ def handed(house: House, step: int) -> dict[int, int]:
 
 async def redirected(house: House, illness: Illness, messages: dict[int, int]) -> None:
     """The SMS leaves, of each; time passes for that where it must."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while not illness.final and not messages.keys() <= handed(house, 1).keys():
             await house.leaps(STEP_S)
     await becomes(lambda: messages.keys() <= handed(house, 1).keys())
@@ -126,7 +127,7 @@ async def test_it_comes_back_by_itself(house: House, illness: Illness) -> None:
     await house.answered()
     await get_well(house, illness)
     known = len(house.viber.asked)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while len(house.viber.asked) == known:
             await house.send()
             await house.looks()

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from gateway import PATIENCE_S, SECRET, Gateway, running, settings
+from gateway import SECRET, Gateway, running, settings
+from system import PATIENCE_S
 
 from hopwire.app import Assignment, working
 from hopwire.config import parse
