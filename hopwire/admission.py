@@ -88,6 +88,7 @@ class Admission:
         self._allowed = Allowed()
         self._version: int | None = None
         self._admit: Batch[Order, Accepted | ApiError] = Batch(store.admit, store.GROUP)
+        self._standings: Batch[tuple[int, int], Standing | None] = Batch(store.standings)
         self.generation = 0  # rises whenever the directory has changed, for those who remember parts of it
 
     async def refresh(self) -> None:
@@ -264,9 +265,9 @@ class Admission:
         steps = () if isinstance(found, ApiError) else found.steps
         return bool(steps) and await self._store.due_on(steps[0].connector, most, now) >= most
 
-    async def standing(self, account: Account, message_id: int) -> Standing | None:
+    def standing(self, account: Account, message_id: int) -> "asyncio.Future[Standing | None]":
         """How a message of the account stands; None for another's."""
-        return (await self._store.statuses(account.id, [message_id])).get(message_id)
+        return self._standings((account.id, message_id))
 
     async def delete(self, account: Account, message_id: int, now: int) -> Standing | None:
         """Delete a scheduled message; how it stands after that."""

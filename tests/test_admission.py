@@ -246,6 +246,20 @@ async def test_a_message_of_another_account_is_nobody_s(door: Admission, directo
     assert standing.status is Status.PENDING
 
 
+async def test_who_asks_in_company_is_told_of_the_own_messages_alone(
+    door: Admission, directory: Directory
+) -> None:
+    own = await open_account(directory, 1000)
+    other = await open_account(directory, 1000, login="other")
+    mine, _ = await door.admit(own, request(send_at=NOW + 60_000), NOW)
+    theirs, _ = await door.admit(other, request(send_at=NOW + 60_000), NOW)
+    asked = [(own, mine), (other, mine), (own, theirs), (other, theirs), (own, mine), (own, 2**52)]
+    told = await asyncio.gather(*(door.standing(account, i) for account, i in asked))
+    assert [one and one.status for one in told] == [
+        Status.PENDING, None, None, Status.PENDING, Status.PENDING, None
+    ]  # fmt: skip
+
+
 async def test_deleting_gives_the_money_back_once(door: Admission, directory: Directory) -> None:
     account = await open_account(directory, 1000)
     message_id, _ = await door.admit(account, request(send_at=NOW + 60_000), NOW)

@@ -248,7 +248,7 @@ class Store:
         """Delete what is still scheduled; how the account's messages among these stand after that."""
 
         def work(tx: Tx) -> dict[int, Standing]:
-            kept = load(tx, _standings(tx, account_id, ids))
+            kept = load(tx, (i for owner, i in _standings(tx, ids) if owner == account_id))
             turn = self._happen(tx, kept, [(i, events.Delete()) for i in kept], now)
             return {i: Standing(one.delivery.status, one.status_at) for i, one in turn.kept.items()}
 
@@ -355,9 +355,15 @@ class Store:
 
     # ---- questions
 
+    async def standings(self, asked: Sequence[tuple[int, int]]) -> list[Standing | None]:
+        """How each stands that is asked for by its account and id; None: the account has no such message."""
+        known = await self.engine.read(lambda tx: _standings(tx, {i for _, i in asked}))
+        return [known.get(one) for one in asked]
+
     async def statuses(self, account_id: int, ids: Sequence[int]) -> dict[int, Standing]:
         """How the account's messages among these stand; another account's are not found."""
-        return await self.engine.read(lambda tx: _standings(tx, account_id, ids))
+        found = await self.standings([(account_id, i) for i in ids])
+        return {i: one for i, one in zip(ids, found, strict=True) if one}
 
     async def spendable(self, account_id: int) -> int:
         """What the account can still spend, in millionths."""
@@ -433,6 +439,7 @@ class Store:
 # ---- reading
 
 
-def _standings(tx: Tx, account_id: int, ids: Sequence[int]) -> dict[int, Standing]:
-    rows = tx.all("statuses", account_id=account_id, ids=list(ids))
-    return {i: Standing(Status(status), status_at) for i, status, status_at in rows}
+def _standings(tx: Tx, ids: Iterable[int]) -> dict[tuple[int, int], Standing]:
+    """How these messages stand, by their accounts and ids."""
+    rows = tx.all("statuses", ids=list(ids))
+    return {(account_id, i): Standing(Status(status), at) for i, account_id, status, at in rows}

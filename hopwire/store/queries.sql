@@ -290,7 +290,7 @@ SELECT balance - reserved + credit_limit FROM accounts WHERE id = :id
 -- ---- questions
 
 -- name: statuses
-SELECT id, status, status_at FROM deliveries WHERE id {in ids} AND account_id = :account_id
+SELECT id, account_id, status, status_at FROM deliveries WHERE id {in ids}
 
 -- name: latest_deliveries
 -- The name is looked up for the rows that are told alone; a join might be planned over all messages.
