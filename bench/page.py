@@ -245,8 +245,9 @@ def _soak(lines: Sequence[Line], plot: str | None) -> str:
 
 
 def _peers(lines: Sequence[Line]) -> str:
-    rows, versions = [], []
+    rows, versions, offered = [], [], 0.0
     for line in of(lines, "peers"):
+        offered = line["offered"]
         versions += [f"Kannel {line['kannel']}"] if line["kannel"] else []
         for row in line["rows"]:
             rows.append(
@@ -256,6 +257,8 @@ def _peers(lines: Sequence[Line]) -> str:
                     count(row["accepted_rate"]),
                     count(row["rate"]),
                     f"{row['p99_ms']:.1f}",
+                    f"{row['steady']['p50_ms']:.1f}",
+                    f"{row['steady']['p99_ms']:.1f}",
                     count(cpu_us(row)),
                     count(sum(mb for title, mb in row["peak_rss_mb"].items() if is_gateway(title))),
                 )
@@ -266,6 +269,8 @@ def _peers(lines: Sequence[Line]) -> str:
         "accepted a second",
         "all final a second",
         "p99 ms",
+        f"p50 ms at {count(offered)} a second",
+        "p99 ms there",
         "CPU, µs each",
         "memory, MB",
     )

@@ -1,7 +1,8 @@
 """Another gateway beside ours: the same SMSC, the same load, in one run.
 
-Each takes messages over a closed loop, hands them to the SMSC, and tells of their receipts: ours keeps all of
-it on disk, Kannel calls a URL. Kannel never waits for a disk: its spool is files without fsync.
+Each takes messages, at planned times first and then over a closed loop, hands them to the SMSC, and tells of
+their receipts: ours keeps all of it on disk, Kannel calls a URL. Kannel never waits for a disk: its spool is
+files without fsync.
 """
 
 import argparse
@@ -13,6 +14,8 @@ from asyncio.subprocess import Process
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlencode
+
+from msgspec.structs import replace
 
 from bench import http_far_end, kannel, load
 from bench.figures import BenchError, Report, database, main, options
@@ -40,16 +43,20 @@ async def peers(args: argparse.Namespace) -> Report:
         "rows": rows,
         "messages": args.messages,
         "connections": args.connections,
+        "offered": args.rate,
     }
 
 
 async def _hopwire(args: argparse.Namespace) -> Report:
     async with rig(database(args), far_end=True) as gateway:
+        steady = await gateway.mix(args.connections, args.rate, queries=0.0, seconds=args.seconds)
+        await gateway.finals(steady.ids)
         before = gateway.usage()
         replies = await gateway.send(args.connections, messages=args.messages)
         await gateway.finals(replies.ids)
         ended_at = time.monotonic()
-        return _row("hopwire", f"{gateway.engine}, fsync", replies, ended_at, before, gateway.usage())
+        row = _row("hopwire", f"{gateway.engine}, fsync", replies, ended_at, before, gateway.usage())
+        return row | _steady("hopwire", steady)
 
 
 async def _kannel(found: kannel.Kannel, store: str, args: argparse.Namespace) -> Report:
@@ -59,13 +66,16 @@ async def _kannel(found: kannel.Kannel, store: str, args: argparse.Namespace) ->
         callbacks = await stack.enter_async_context(program("bench.http_far_end"))
         url = f"http://127.0.0.1:{(await _served(callbacks)).port}/"
         port = await stack.enter_async_context(kannel.running(found, store, smsc_port, WINDOW))
+        job = load.Job(port=port, connections=args.connections, send=_sending(url))
+        planned = replace(job, rate=args.rate, seconds=args.seconds)
+        steady = await ask(client, planned, load.Replies)
+        await _all_called(callbacks, steady.told)
         before = descendants()
-        job = load.Job(port=port, connections=args.connections, send=_sending(url), messages=args.messages)
-        replies = await ask(client, job, load.Replies)
-        if replies.told:
-            await _all_called(callbacks, replies.told)
+        replies = await ask(client, replace(job, messages=args.messages), load.Replies)
+        await _all_called(callbacks, steady.told + replies.told)
         ended_at = time.monotonic()
-        return _row("kannel", f"{store}, no fsync", replies, ended_at, before, descendants())
+        row = _row("kannel", f"{store}, no fsync", replies, ended_at, before, descendants())
+        return row | _steady("kannel", steady)
 
 
 def _sending(callback_url: str) -> load.Ask:
@@ -94,6 +104,17 @@ async def _all_called(callbacks: Process, messages: int) -> None:
         await asyncio.sleep(LOOK_S)
 
 
+def _steady(gateway: str, replies: load.Replies) -> Report:
+    """How long requests took at planned times."""
+    _sure(gateway, replies)
+    return {"steady": {"p50_ms": round(replies.p50_ms, 2), "p99_ms": round(replies.p99_ms, 2)}}
+
+
+def _sure(gateway: str, replies: load.Replies) -> None:
+    if replies.refused or not replies.accepted + replies.told:
+        raise BenchError(f"{gateway} refused {replies.refused} requests, the first with: {replies.refusal}")
+
+
 def _row(
     gateway: str,
     store: str,
@@ -102,9 +123,8 @@ def _row(
     before: Mapping[int, Usage],
     after: Mapping[int, Usage],
 ) -> Report:
+    _sure(gateway, replies)
     messages = replies.accepted + replies.told
-    if replies.refused or not messages:
-        raise BenchError(f"{gateway} refused {replies.refused} requests, the first with: {replies.refusal}")
     cpu = cpu_by_title(_short(before), _short(after))
     return {
         "gateway": gateway,
@@ -129,10 +149,16 @@ def _short(uses: Mapping[int, Usage]) -> dict[int, Usage]:
 def _options() -> argparse.Namespace:
     parser = options("Another gateway beside ours, with the same SMSC and load.")
     parser.add_argument("--messages", type=int, default=10_000, help="how many to send through each (10000)")
+    parser.add_argument(
+        "--rate", type=float, default=1000.0, help="messages a second at planned times (1000)"
+    )
+    parser.add_argument("--seconds", type=float, default=5.0, help="how long these are sent (5)")
     return parser.parse_args()
 
 
 if __name__ == "__main__":
     args = _options()
-    limit_s = GET_S + (1 + len(kannel.STORES)) * (START_S + args.messages / SLOWEST)
+    limit_s = GET_S + (1 + len(kannel.STORES)) * (
+        START_S + args.seconds + (args.messages + args.rate * args.seconds) / SLOWEST
+    )
     sys.exit(main(lambda: peers(args), limit_s=limit_s, as_json=args.json))

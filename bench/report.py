@@ -73,6 +73,8 @@ def _words(name: str, size: Size) -> list[list[str]]:
             return [[*seconds, "--rate", rate] for rate in size.rates]
         case "grow":
             return [[*seconds, *messages, "--stored", *size.stored]]
+        case "peers":
+            return [[*seconds, *messages]]
         case "soak":
             return [list(size.soak)]
         case "ceiling" | "receive":
