@@ -155,13 +155,13 @@ class HttpPhp:
             case _:
                 raise WrongCredentials
 
-    # ---- commands
-
     def _known(self, call: Call, origin: From) -> Caller | None:
         """Who asks, by a key that is known; None: that takes time."""
         if not isinstance(call.credentials, Key):
             return None
         return self._credentials.remembered(call.credentials.key, origin)
+
+    # ---- commands
 
     def _send(self, call: Call, caller: Caller) -> "asyncio.Future[Accepted | ApiError]":
         return self._admission.start(*self._asked(call, caller))
