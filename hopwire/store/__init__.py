@@ -174,7 +174,7 @@ class Store:
         """At most `n` parts that are due on the connector, one of a message, kept as SENDING by this worker.
 
         They must be answered for before the lease ends; after it they count as lost on the wire. `take` gets
-        them first, as soon as they are on disk, before anything more is done here.
+        them, too, as soon as they are on disk, before SQLite begins with anything else.
         """
 
         def work(tx: Tx) -> list[Handover]:

@@ -12,7 +12,7 @@ class Tx(Protocol):
 
     @property
     def after(self) -> list[Callable[[], None]]:
-        """What is called when this has been committed, on the loop, before anybody hears of it."""
+        """What is called when this has been committed, on the loop; who waits for it may hear first."""
 
     @property
     def remembered(self) -> dict[int, Any] | None:

@@ -212,20 +212,20 @@ class SqliteEngine:
             self._wal.sync(done)
 
     def _kept(self, jobs: Sequence[_Job], results: Sequence[Any]) -> None:
-        """They are on disk: let follow what is to follow, tell those who wait, and go on with the next."""
-        tx = self._tx
+        """They are on disk: tell those who wait, let follow what is to follow, and go on with the next."""
+        tx, loop = self._tx, asyncio.get_running_loop()
         self._is_syncing = self._committing = False
         for reader in self._readers:  # before the next commit begins
             if not reader.done():
                 reader.set_result(None)
         self._readers.clear()
-        for after in tx.after:
-            after()
         for job, result in zip(jobs, results, strict=True):
             if not job.done.done():
                 job.done.set_result(result)
+        for after in tx.after:  # behind the answers, with which other processes go on meanwhile
+            loop.call_soon(after)
         if tx.due:
-            self._on_wake(tx.due)
+            loop.call_soon(self._on_wake, tx.due)
         self._begin_soon()
 
     def _do(self, job: _Job) -> Any:
