@@ -247,9 +247,9 @@ def _soak(lines: Sequence[Line], plot: str | None) -> str:
 def _peers(lines: Sequence[Line]) -> str:
     rows, versions, offered = [], [], 0.0
     for line in of(lines, "peers"):
-        offered = line["offered"]
         versions += [f"Kannel {line['kannel']}"] if line["kannel"] else []
         for row in line["rows"]:
+            offered = row["steady"]["offered"]
             rows.append(
                 (
                     row["gateway"],

@@ -43,7 +43,6 @@ async def peers(args: argparse.Namespace) -> Report:
         "rows": rows,
         "messages": args.messages,
         "connections": args.connections,
-        "offered": args.rate,
     }
 
 
@@ -56,7 +55,7 @@ async def _hopwire(args: argparse.Namespace) -> Report:
         await gateway.finals(replies.ids)
         ended_at = time.monotonic()
         row = _row("hopwire", f"{gateway.engine}, fsync", replies, ended_at, before, gateway.usage())
-        return row | _steady("hopwire", steady)
+        return row | _steady("hopwire", steady, args.rate)
 
 
 async def _kannel(found: kannel.Kannel, store: str, args: argparse.Namespace) -> Report:
@@ -75,7 +74,7 @@ async def _kannel(found: kannel.Kannel, store: str, args: argparse.Namespace) ->
         await _all_called(callbacks, steady.told + replies.told)
         ended_at = time.monotonic()
         row = _row("kannel", f"{store}, no fsync", replies, ended_at, before, descendants())
-        return row | _steady("kannel", steady)
+        return row | _steady("kannel", steady, args.rate)
 
 
 def _sending(callback_url: str) -> load.Ask:
@@ -104,10 +103,11 @@ async def _all_called(callbacks: Process, messages: int) -> None:
         await asyncio.sleep(LOOK_S)
 
 
-def _steady(gateway: str, replies: load.Replies) -> Report:
+def _steady(gateway: str, replies: load.Replies, rate: float) -> Report:
     """How long requests took at planned times."""
     _sure(gateway, replies)
-    return {"steady": {"p50_ms": round(replies.p50_ms, 2), "p99_ms": round(replies.p99_ms, 2)}}
+    p50_ms, p99_ms = round(replies.p50_ms, 2), round(replies.p99_ms, 2)
+    return {"steady": {"offered": rate, "p50_ms": p50_ms, "p99_ms": p99_ms}}
 
 
 def _sure(gateway: str, replies: load.Replies) -> None:

@@ -238,6 +238,9 @@ async def test_without_kannel_ours_is_measured_alone(
     args = argparse.Namespace(**how, messages=5, rate=50.0, seconds=0.2)
     said: dict[str, Any] = await peers.peers(args)
     assert (said["kannel"], [row["gateway"] for row in said["rows"]]) == (None, ["hopwire"])
+    text = page.body([said], [])
+    assert "p50 ms at 50 a second" in text
+    assert f"| {page.count(said['rows'][0]['rate'])} |" in text
     assert peers.MISSING in capsys.readouterr().err
     assert list((tmp_path / "build").iterdir()) == []
 
