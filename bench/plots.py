@@ -10,6 +10,7 @@ mpl.use("Agg")  # before pyplot is imported: nothing is shown
 
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from bench.page import NAMES, Line, count, of
 
@@ -57,6 +58,9 @@ def _rates(lines: Sequence[Line], axes: Axes) -> bool:
         _line(axes, some, "offered", key, name, colour)
     if some:
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set_xlim(left=0)
         _named(axes, "requests a second that are offered", "milliseconds, logarithmic")
     return bool(some)
