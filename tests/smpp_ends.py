@@ -1,6 +1,7 @@
 """Both ends of an SMPP connection: an SMSC that does as it is told, and a gateway of one channel."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import ssl
@@ -95,7 +96,8 @@ class Smsc:
     async def stop(self) -> None:
         self._server.close()
         for writer in self._writers:
-            writer.transport.abort()
+            with contextlib.suppress(AttributeError):  # asyncio's, of a TLS connection that was closed twice
+                writer.transport.abort()
 
     @property
     def submits(self) -> Counter[int]:

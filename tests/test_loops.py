@@ -49,7 +49,11 @@ class Between:
         self._server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.to)
+        try:
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.to)
+        except ConnectionError:  # nobody is there any more
+            writer.close()
+            return
         await asyncio.gather(
             self._pass_on(reader, far_writer, asked=True), self._pass_on(far_reader, writer, asked=False)
         )
