@@ -40,6 +40,11 @@ ARGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+HARMLESS = (
+    "the server responded with a status of 4",  # a form that is not right yet
+    "htmx:sendAbort",  # the page was left while something was asked for; every other failure is told, too,
+    "htmx:afterRequest",  # beside this
+)
 WATCH = "addEventListener('securitypolicyviolation', e => console.error('POLICY ' + e.violatedDirective));"
 
 
@@ -90,8 +95,7 @@ class Person:
         return page
 
     def _heard(self, message: ConsoleMessage) -> None:
-        refused = "the server responded with a status of 4" in message.text  # a form that is not right yet
-        if message.type == "error" and not refused:
+        if message.type == "error" and not any(one in message.text for one in HARMLESS):
             self.complaints.append(message.text)
 
     async def open(self, path: str) -> Page:
