@@ -42,8 +42,8 @@ ARGS = [
 ]
 HARMLESS = (
     "the server responded with a status of 4",  # a form that is not right yet
-    "htmx:sendAbort",  # the page was left while something was asked for; every other failure is told, too,
-    "htmx:afterRequest",  # beside this
+    "htmx:sendAbort",  # a newer request has taken the place of this one, or the page was left;
+    "htmx:afterRequest",  # htmx tells this beside it, and beside sendError and timeout, which are faults
 )
 WATCH = "addEventListener('securitypolicyviolation', e => console.error('POLICY ' + e.violatedDirective));"
 

@@ -54,7 +54,7 @@ log = logging.getLogger(__name__)
 VIA = via.HEADER.encode()
 
 Answer = dict[str, int | str]
-Outcome = Accepted | ApiError | Standing | None
+Result = Accepted | ApiError | Standing | None  # of what is begun at once
 
 
 class _Asked(NamedTuple):
@@ -100,12 +100,13 @@ class HttpPhp:
             call = self._read(request)
             origin = From(client_address(request.peer, request.lines, self._proxies), call.in_url)
             asked = _Asked(request, reply, call, origin)
-            begin = self._at_once.get(call.command or "")
+            command = call.command or ""
+            begin = self._at_once.get(command)
             caller = self._known(call, origin) if begin else None
             if begin is None or caller is None:
                 return asyncio.ensure_future(self._take_time(asked))
             asked = _Asked(request, reply, call, origin, caller)
-            access.permit(caller, call.command or "")
+            access.permit(caller, command)
             waiting = begin(call, caller)
         except Exception as exc:
             self._refuse(asked, exc)
@@ -195,7 +196,7 @@ class HttpPhp:
 
     # ---- replies
 
-    def _ended(self, asked: "_Asked", caller: Caller, waiting: "asyncio.Future[Outcome]") -> None:
+    def _ended(self, asked: "_Asked", caller: Caller, waiting: "asyncio.Future[Result]") -> None:
         """Answer what was begun at once."""
         try:
             answer = _answer(waiting.result(), caller.account)
@@ -238,12 +239,12 @@ class HttpPhp:
         return self._credentials.elsewhere(given.key, asked.origin) if isinstance(given, Key) else None
 
 
-def _answer(outcome: Outcome, account: Account) -> Answer:
-    if isinstance(outcome, ApiError):
-        raise outcome
-    if isinstance(outcome, Accepted):
-        return {"id": outcome.id, "sms_count": outcome.parts}
-    return _standing(outcome, account)
+def _answer(result: Result, account: Account) -> Answer:
+    if isinstance(result, ApiError):
+        raise result
+    if isinstance(result, Accepted):
+        return {"id": result.id, "sms_count": result.parts}
+    return _standing(result, account)
 
 
 def _standing(standing: Standing | None, account: Account) -> Answer:
