@@ -12,6 +12,7 @@ import pytest
 from answers import answer_to
 from gateway import SECRET, Gateway, get, post, running
 from http_ends import line
+from prometheus_client import CollectorRegistry, Histogram
 
 from hopwire import credentials, logs, metrics
 from hopwire.config import Log, ViberConnector
@@ -162,6 +163,39 @@ async def test_a_metric_has_no_label_from_a_client(gateway: Gateway) -> None:
         if "command" in sample.labels
     }
     assert commands <= {"send", "receive", "delete", "price", "balance", "unknown", "none"}
+
+
+@pytest.mark.parametrize("seconds", [[0.001], [0.002, 0.0021, 0.3, 0.3], [0.0, 4.9, 5.0, 5.1, 60.0]])
+def test_many_durations_are_told_as_one_by_one(seconds: list[float]) -> None:
+    buckets = (0.001, 0.002, 0.25, 5)
+    together, apart = CollectorRegistry(), CollectorRegistry()
+    metrics.Durations("took", "", buckets=buckets, registry=together).observe_all(seconds)
+    one_by_one = Histogram("took", "", buckets=buckets, registry=apart)
+    for one in seconds:
+        one_by_one.observe(one)
+    assert _samples(together) == _samples(apart)
+
+
+def _samples(registry: CollectorRegistry) -> dict[tuple[str, str], float]:
+    return {
+        (sample.name, sample.labels.get("le", "")): sample.value
+        for family in registry.collect()
+        for sample in family.samples
+        if sample.name != "took_created"
+    }
+
+
+async def test_every_reply_is_counted_once(gateway: Gateway) -> None:
+    async def counted() -> tuple[int, int]:
+        seen = (await gateway.get("/metrics", f"Authorization: Bearer {TOKEN}")).text
+        told = dict(line.rsplit(" ", 1) for line in seen.splitlines())
+        answered = told.get('hopwire_requests_total{answer="ok",command="balance"}', "0")
+        return int(float(answered)), int(float(told["hopwire_reply_seconds_count"]))
+
+    before = await counted()
+    for _ in range(3):
+        await gateway.ask(command="balance")
+    assert await counted() == (before[0] + 3, before[1] + 3)
 
 
 async def test_a_bug_is_in_the_log_with_its_traceback(

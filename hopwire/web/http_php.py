@@ -9,12 +9,11 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from functools import cache, lru_cache, partial
-from typing import Any, NamedTuple
+from functools import lru_cache, partial
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
-from prometheus_client import Counter
 
 from hopwire import access, metrics, money, via
 from hopwire.admission import Admission, now_ms
@@ -52,19 +51,23 @@ from hopwire.web.request_log import ELSEWHERE, RequestLog
 log = logging.getLogger(__name__)
 
 VIA = via.HEADER.encode()
+NOWHERE = From()
 
 Answer = dict[str, int | str]
 Result = Accepted | ApiError | Standing | None  # of what is begun at once
 
 
-class _Asked(NamedTuple):
+class _Asked:
     """A request on its way to its reply."""
 
-    request: Request
-    reply: Reply
-    call: Call = UNREAD
-    origin: From = From()
-    caller: Caller | None = None  # who asks, as soon as that is known
+    __slots__ = ("call", "caller", "origin", "reply", "request")
+
+    def __init__(self, request: Request, reply: Reply) -> None:
+        self.request = request
+        self.reply = reply
+        self.call = UNREAD
+        self.origin = NOWHERE
+        self.caller: Caller | None = None  # who asks, as soon as that is known
 
 
 class HttpPhp:
@@ -79,6 +82,7 @@ class HttpPhp:
     ) -> None:
         self._admission = admission
         self._log = log
+        self._replies = metrics.Replies()
         self._installation = installation
         self._credentials = credentials
         self._limits = limits
@@ -97,15 +101,15 @@ class HttpPhp:
         """Answer a request, as `exchange.Handler` says."""
         asked = _Asked(request, reply)
         try:
-            call = self._read(request)
-            origin = From(client_address(request.peer, request.lines, self._proxies), call.in_url)
-            asked = _Asked(request, reply, call, origin)
+            asked.call = call = self._read(request)
+            address = client_address(request.peer, request.lines, self._proxies)
+            asked.origin = origin = From(address, call.in_url)
             command = call.command or ""
             begin = self._at_once.get(command)
             caller = self._known(call, origin) if begin else None
             if begin is None or caller is None:
                 return asyncio.ensure_future(self._take_time(asked))
-            asked = _Asked(request, reply, call, origin, caller)
+            asked.caller = caller
             access.permit(caller, command)
             waiting = begin(call, caller)
         except Exception as exc:
@@ -130,9 +134,8 @@ class HttpPhp:
 
     async def _take_time(self, asked: "_Asked") -> None:
         try:
-            caller = await self._caller(asked.call, asked.origin)
-            asked = asked._replace(caller=caller)
-            answer = await self.answer(asked.call, caller)
+            asked.caller = await self._caller(asked.call, asked.origin)
+            answer = await self.answer(asked.call, asked.caller)
         except (Exception, asyncio.CancelledError) as exc:
             self._refuse(asked, exc)
         else:
@@ -221,8 +224,10 @@ class HttpPhp:
     def _count(self, asked: "_Asked", command: str, outcome: str, message_id: int = 0) -> None:
         """A request has been answered."""
         took_s = time.perf_counter() - asked.request.began
-        _counter(command, outcome).inc()
-        metrics.REPLY_SECONDS.observe(took_s)
+        if self._replies.note(command, outcome, took_s):
+            asyncio.get_running_loop().call_soon(
+                self._replies.count
+            )  # what is answered in this turn together
         if self._log is None:
             return
         caller = asked.caller
@@ -269,12 +274,6 @@ def _zone(name: str) -> ZoneInfo:
 
 
 # ---- replies
-
-
-@cache
-def _counter(command: str, answer: str) -> Counter:
-    """Commands and answers are few, and to look for the labels costs more than to count."""
-    return metrics.REQUESTS.labels(command, answer)
 
 
 def _as_error(exc: BaseException) -> ApiError:
