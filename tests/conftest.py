@@ -17,6 +17,8 @@ import planted
 import psycopg
 import pytest
 from cabinet import browser, cabinet  # noqa: F401 - fixtures
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from rules_ends import Operator
 from smpp_ends import Lines, Smsc
 
@@ -43,7 +45,13 @@ LONGEST = ("crashes", "bench", "cli_operator", "flows", "cut_link", "chain", "op
 
 
 def pytest_configure() -> None:
-    """Programs that tests interrupt must not inherit that nobody listens: a shell's `&` has it so."""
+    """How fast the machine is fails no test: in a fresh clone the tables of characters have to be made first.
+
+    And programs that tests interrupt must not inherit that nobody listens: a shell's `&` has it so.
+    """
+    slow = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    hypothesis_settings.register_profile("any machine", deadline=None, suppress_health_check=slow)
+    hypothesis_settings.load_profile("any machine")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

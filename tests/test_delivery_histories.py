@@ -398,7 +398,7 @@ def live(world: World, happening: tuple[object, ...]) -> None:
             world.happen(Freed())
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(PLANS, st.integers(0, 20_000), st.sampled_from([0, 0, 1, 50_000]), LIVES, LAST_ANSWERS)
 def test_every_life_keeps_the_invariants_and_ends(
     steps: tuple[Step, ...],

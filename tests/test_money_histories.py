@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from conftest import NOW, SMS, VIBER, order
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -299,7 +299,6 @@ histories = given(
     first=st.lists(st.tuples(admits, st.none()), min_size=2, max_size=4),
     then=st.lists(st.tuples(steps, deaths), min_size=15, max_size=50),
 )
-any_fixture = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 async def live(url: str, history: list[tuple[tuple[str, tuple[Any, ...]], int | None]]) -> None:
@@ -320,13 +319,13 @@ def empty(tx: Tx) -> None:
     tx.script(f"DELETE FROM {table}" for table in TABLES)  # noqa: S608
 
 
-@settings(any_fixture, max_examples=150)
+@settings(max_examples=150)
 @histories
 def test_the_money_is_right_whatever_happens(tmp_path: Path, first: list[Any], then: list[Any]) -> None:
     asyncio.run(live(f"sqlite:{tmp_path}/hopwire.db", [*first, *then]))
 
 
-@settings(any_fixture, max_examples=15)
+@settings(max_examples=15)
 @histories
 def test_the_money_is_right_on_postgresql_whatever_happens(
     postgres_url: str, first: list[Any], then: list[Any]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from conftest import NOW, SMS, VIBER, open_account, order
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -262,10 +262,9 @@ def empty(tx: Tx) -> None:
 histories = given(
     first=st.lists(admits, min_size=1, max_size=5), then=st.lists(events, min_size=10, max_size=40)
 )
-any_fixture = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-@settings(any_fixture, max_examples=80)
+@settings(max_examples=80)
 @histories
 def test_the_books_are_in_order_whatever_happens(
     tmp_path: Path, first: list[tuple[Any, ...]], then: list[tuple[Any, ...]]
@@ -273,7 +272,7 @@ def test_the_books_are_in_order_whatever_happens(
     asyncio.run(live(f"sqlite:{tmp_path}/hopwire.db", [*first, *then]))
 
 
-@settings(any_fixture, max_examples=15)
+@settings(max_examples=15)
 @histories
 def test_the_books_are_in_order_on_postgresql_whatever_happens(
     postgres_url: str, first: list[tuple[Any, ...]], then: list[tuple[Any, ...]]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from conftest import NOW, SMS, open_account, order, run_sql
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from test_inbox import cut, incoming
@@ -149,7 +149,6 @@ async def test_parts_that_come_to_two_workers_at_once_meet(store: Store, store_u
 
 texts = st.lists(st.text(min_size=1, max_size=12), min_size=1, max_size=6)
 histories = given(texts, st.sampled_from((2, 4, 8)), st.data())
-any_fixture = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 async def deliver(url: str, said_by_them: list[str], batches: list[list[Incoming]]) -> None:
@@ -180,7 +179,7 @@ def shuffled(texts: list[str], octets: int, data: st.DataObject) -> list[list[In
     return [order[at : at + size] for at in range(0, len(order), size)]
 
 
-@settings(any_fixture, max_examples=60)
+@settings(max_examples=60)
 @histories
 def test_in_any_order_with_repeats_each_message_comes_once_and_whole(
     tmp_path: Path, said_by_them: list[str], octets: int, data: st.DataObject
@@ -189,7 +188,7 @@ def test_in_any_order_with_repeats_each_message_comes_once_and_whole(
     asyncio.run(deliver(f"sqlite:{tmp_path}/hopwire.db", said_by_them, batches))
 
 
-@settings(any_fixture, max_examples=10)
+@settings(max_examples=10)
 @histories
 def test_in_any_order_on_postgresql_each_message_comes_once_and_whole(
     postgres_url: str, said_by_them: list[str], octets: int, data: st.DataObject

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from test_store import LEASE_MS, THREE, admit, submit
-from test_store_histories import TABLES, World, admits, any_fixture, events
+from test_store_histories import TABLES, World, admits, events
 from test_store_receipts import receipt
 
 from hopwire.delivery import plan_delivery
@@ -161,7 +161,7 @@ histories = given(
 )
 
 
-@settings(any_fixture, max_examples=40)
+@settings(max_examples=40)
 @histories
 def test_all_is_counted_once_whatever_happens(
     tmp_path: Path, first: list[Any], before: list[Any], after: list[Any]
@@ -171,7 +171,7 @@ def test_all_is_counted_once_whatever_happens(
         asyncio.run(live(f"sqlite:{tmp_path}/hopwire.db", [*first, *before, ("upgrade",), *after]))
 
 
-@settings(any_fixture, max_examples=10)
+@settings(max_examples=10)
 @histories
 def test_all_is_counted_once_on_postgresql_whatever_happens(
     postgres_url: str, first: list[Any], before: list[Any], after: list[Any]
