@@ -1,20 +1,19 @@
 """What can happen to a delivery, and what is to be done about it then; see `delivery.advance`."""
 
 from collections.abc import Container
-from typing import NamedTuple
 
-from hopwire.model import Answer, Fault, Outcome
+from hopwire.model import Answer, Fact, Fault, Outcome
 
 # ---- events
 
 
-class Begin(NamedTuple):
+class Begin(Fact, frozen=True):
     """A worker hands the next part over now, and answers for it until the lease ends."""
 
     lease_ms: int
 
 
-class Spared(NamedTuple):
+class Spared(Fact, frozen=True):
     """The step is due and not handed over, for it is known what the answer would be."""
 
     step: int
@@ -22,13 +21,13 @@ class Spared(NamedTuple):
     fault: Fault
 
 
-class Stopped(NamedTuple):
+class Stopped(Fact, frozen=True):
     """The step is due, and the recipient wants no more messages of the account: what has not left stays."""
 
     step: int
 
 
-class Answered(NamedTuple):
+class Answered(Fact, frozen=True):
     """A connector answered a submit."""
 
     step: int
@@ -37,7 +36,7 @@ class Answered(NamedTuple):
     connector: str = ""  # which; "": the one that carries the step
 
 
-class Rerouted(NamedTuple):
+class Rerouted(Fact, frozen=True):
     """A connector takes nothing: what waits for it goes by one of these."""
 
     step: int
@@ -46,7 +45,7 @@ class Rerouted(NamedTuple):
     why: str
 
 
-class Reported(NamedTuple):
+class Reported(Fact, frozen=True):
     """A receipt for this part came."""
 
     step: int
@@ -56,19 +55,19 @@ class Reported(NamedTuple):
     fault: Fault
 
 
-class Timer(NamedTuple):
+class Timer(Fact, frozen=True):
     """`timer_at` has come."""
 
 
-class Orphaned(NamedTuple):
+class Orphaned(Fact, frozen=True):
     """The worker that was handing it over is gone."""
 
 
-class Delete(NamedTuple):
+class Delete(Fact, frozen=True):
     """The client takes a scheduled message back, or the operator one that is held."""
 
 
-class Freed(NamedTuple):
+class Freed(Fact, frozen=True):
     """The operator lets a message go that is held."""
 
 
@@ -78,38 +77,38 @@ Event = Begin | Spared | Stopped | Answered | Rerouted | Reported | Timer | Orph
 # ---- actions
 
 
-class Submit(NamedTuple):
+class Submit(Fact, frozen=True):
     """Hand this part of the step to its connector."""
 
     step: int
     part: int
 
 
-class Charge(NamedTuple):
+class Charge(Fact, frozen=True):
     step: int
     amount: int
 
 
-class Release(NamedTuple):
+class Release(Fact, frozen=True):
     step: int
     amount: int
 
 
-class Commission(NamedTuple):
+class Commission(Fact, frozen=True):
     """Of what is charged, the reseller's."""
 
     step: int
     amount: int
 
 
-class Cost(NamedTuple):
+class Cost(Fact, frozen=True):
     """What the step costs us."""
 
     step: int
     amount: int
 
 
-class DoubleDelivery(NamedTuple):
+class DoubleDelivery(Fact, frozen=True):
     """Viber delivered after the SMS had left."""
 
 

@@ -15,6 +15,10 @@ class Noun(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A value with named fields."""
 
 
+class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A value with few fields, in their order. It is made for a third of what a named tuple costs."""
+
+
 # ---- who sends
 
 
@@ -283,13 +287,13 @@ class Fault(StrEnum):
     ROUTE = "route"  # the upstream has no way to the number, or the way would lead in a circle
 
 
-class Taken(NamedTuple):
+class Taken(Fact, frozen=True):
     """The upstream has it; its id may be empty where the upstream gives none."""
 
     provider_id: str
 
 
-class Later(NamedTuple):
+class Later(Fact, frozen=True):
     """A temporary no; `throttled` does not count as a try."""
 
     after_s: float
@@ -299,7 +303,7 @@ class Later(NamedTuple):
     unasked: bool = False  # our own word: the upstream was not asked, so that it has not refused
 
 
-class Never(NamedTuple):
+class Never(Fact, frozen=True):
     """A final no."""
 
     code: str
@@ -307,7 +311,7 @@ class Never(NamedTuple):
     unasked: bool = False  # as in `Later`
 
 
-class Unknown(NamedTuple):
+class Unknown(Fact, frozen=True):
     """Nobody knows whether it was taken: the link or the time ended after the bytes had left."""
 
     code: str

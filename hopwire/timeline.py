@@ -29,6 +29,7 @@ from hopwire.events import (
 )
 from hopwire.model import (
     Answer,
+    Fact,
     Fault,
     FlashSms,
     Later,
@@ -71,7 +72,7 @@ class What(IntEnum):
     REROUTED = 17  # code: why, where no answer has told it; detail: the connector that had the step
 
 
-class Note(NamedTuple):
+class Note(Fact, frozen=True):
     """One thing that has happened."""
 
     step: int

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
 import pytest
+from msgspec.structs import replace
 
 from hopwire.delivery import Delivery, advance, plan_delivery
 from hopwire.events import (
@@ -35,7 +35,7 @@ BOTH = (VIBER, SMS)
 
 
 def but(step: Step, **changes: Any) -> Step:
-    return msgspec.structs.replace(step, **changes)
+    return replace(step, **changes)
 
 
 SMS_ON_DELIVERY = but(SMS, charge_on="delivered")
@@ -162,7 +162,7 @@ def test_what_is_scheduled_is_not_passed_over_before_its_time() -> None:
 
 
 def test_only_the_step_that_is_meant_is_passed_over() -> None:
-    assert play(BOTH, [(5, SPARED._replace(step=1))]) == play(BOTH, [])
+    assert play(BOTH, [(5, replace(SPARED, step=1))]) == play(BOTH, [])
 
 
 @pytest.mark.parametrize("no", [never(Fault.BLOCKED), receipt(Outcome.FAILED, fault=Fault.BLOCKED)])

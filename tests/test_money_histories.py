@@ -186,7 +186,7 @@ class World:
 
     async def admit(self, who: str, plan: tuple[Step, ...], many: int) -> None:
         steps = tuple(replace(step, **RESOLD) if step.part_price > 90 else step for step in plan)
-        asked = order(self._accounts[who], *(steps if who == "sub" else plan))._replace(accepted_at=self._now)
+        asked = replace(order(self._accounts[who], *(steps if who == "sub" else plan)), accepted_at=self._now)
         answers = await self._store.admit([asked] * many)
         self._ids += [one.id for one in answers if isinstance(one, Accepted)]
 

@@ -146,7 +146,7 @@ def receipt(provider_id: str) -> Receipt:
 async def test_a_repeat_is_told_of_what_is_on_disk(
     house: House, caller: OwnedStore, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = order(account)._replace(client_key="k1")
+    one = replace(order(account), client_key="k1")
     print_ = fingerprint(one.request)
     house.store.listen(lambda due: None)
     await house.store.admit([order(account)])  # there are ids
@@ -221,7 +221,7 @@ async def test_an_order_that_meets_a_bug_is_not_the_trouble_of_those_it_came_wit
     house: House, caller: OwnedStore, account: Account
 ) -> None:
     await caller.admit([])  # it is connected
-    broken = order(account)._replace(request=replace(order(account).request, recipient=None))
+    broken = replace(order(account), request=replace(order(account).request, recipient=None))
     asked = [caller.admit([one]) for one in (order(account), broken, order(account))]
     first, second, third = await asyncio.gather(*asked, return_exceptions=True)
     assert isinstance(second, OwnerError)
@@ -235,7 +235,7 @@ async def test_what_has_no_form_on_the_wire_is_told_to_who_asks_and_to_nobody_el
     house: House, caller: OwnedStore, account: Account
 ) -> None:
     await caller.admit([])  # it is connected
-    asked = [caller.admit([one]) for one in (order(account)._replace(parts=2**80), order(account))]
+    asked = [caller.admit([one]) for one in (replace(order(account), parts=2**80), order(account))]
     with pytest.raises(OverflowError):
         await asked[0]
     assert len(accepted(await asked[1])) == 1

@@ -39,7 +39,7 @@ async def a_week(cabinet: Cabinet) -> None:
     """Three messages of the shop: one by Viber, one by SMS, one that fails."""
     store, now, account = cabinet.gateway.store, now_ms(), await the_shop(cabinet)
     delivery = plan_delivery((CHEAP, DEAR), now)
-    orders: list[Order] = [order(account)._replace(delivery=delivery, accepted_at=now) for _ in range(3)]
+    orders: list[Order] = [replace(order(account), delivery=delivery, accepted_at=now) for _ in range(3)]
     await store.admit(orders)
     (first, *others) = await store.claim("viber", "w", 9, 60_000, now)
     await store.record(

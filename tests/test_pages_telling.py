@@ -38,7 +38,7 @@ def told(one: Story, words: Words = ENGLISH, *, operator: bool = False, now: int
 
 
 def note(what: What, *, step: int = 0, part: int = 0, status: Status = Status.SENDING, **facts: Any) -> Note:
-    return Note(step, part, what, status)._replace(**facts)
+    return replace(Note(step, part, what, status), **facts)
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def texts(account: Account, *steps: Any, **more: Any) -> Order:
     """An order whose texts are known again."""
     one = order(account, *steps, **more)
     request = replace(one.request, sms=SmsText(text=TEXT), viber=ViberText(text=TEXT))
-    return one._replace(request=request)
+    return replace(one, request=request)
 
 
 async def delivered(store: Store, account: Account, name: str = "a1") -> int:
@@ -254,7 +254,7 @@ async def test_what_ended_with_nothing_awaited_is_forgotten(
 ) -> None:
     """There was no route; nobody reports; it was deleted."""
     await admit(
-        store, texts(account, SMS)._replace(delivery=Delivery(rungs=(), at=0, status=Status.NO_ROUTE))
+        store, replace(texts(account, SMS), delivery=Delivery(rungs=(), at=0, status=Status.NO_ROUTE))
     )
     (unreported,) = await submit(store, Taken(""), texts(account, replace(SMS, reports="none")))
     deleted = await scheduled(store, account)
@@ -334,7 +334,7 @@ async def test_the_worker_forgets(store: Store, account: Account, store_url: str
 async def test_pages_go_on_where_the_last_one_ended(store: Store, account: Account, store_url: str) -> None:
     at = [NOW + n for n in range(2 * PAGE + 1)]
     free = replace(SMS, part_price=0)
-    await store.admit([texts(account, free)._replace(accepted_at=t) for t in at])
+    await store.admit([replace(texts(account, free), accepted_at=t) for t in at])
     for handover in await claim(store, n=1000):
         await store.record([answered(handover, Never("1", Fault.CONTENT))], NOW)
     old = at[PAGE + 50]
@@ -385,7 +385,7 @@ async def test_ids_are_as_old_as_they_are_low(store: Store, account: Account) ->
     seldom, often = Store(store.engine), Store(store.engine)
 
     async def accepted(by: Store, at: int) -> int:
-        (i,) = await admit(by, order(account, replace(SMS, part_price=0))._replace(accepted_at=at))
+        (i,) = await admit(by, replace(order(account, replace(SMS, part_price=0)), accepted_at=at))
         return i
 
     first, second = await accepted(seldom, NOW), await accepted(often, NOW)

@@ -116,7 +116,7 @@ async def test_an_account_that_is_gone_cannot_pay(store: Store, account: Account
 async def test_a_message_without_a_route_has_ended_when_it_is_accepted(
     store: Store, account: Account
 ) -> None:
-    (message_id,) = await admit(store, order(account)._replace(delivery=plan_delivery((), NOW)))
+    (message_id,) = await admit(store, replace(order(account), delivery=plan_delivery((), NOW)))
     assert await status(store, account, message_id) is Status.NO_ROUTE
 
 
@@ -124,7 +124,7 @@ async def test_an_acceptance_that_fails_midway_leaves_nothing(
     store: Store, store_url: str, directory: Directory, account: Account
 ) -> None:
     await admit(store, order(account))
-    broken = order(account)._replace(request=replace(order(account).request, recipient=None))
+    broken = replace(order(account), request=replace(order(account).request, recipient=None))
     with pytest.raises(Exception, match=r"(?i)null"):
         await store.admit([order(account), broken])
     assert run_sql(store_url, "SELECT count(*) FROM messages") == [(1,)]
@@ -181,7 +181,7 @@ async def test_a_claim_is_kept_as_sending_before_it_returns(
 
 async def test_contents_come_back_as_they_were_asked(store: Store, account: Account) -> None:
     asked = order(account, SMS)
-    await admit(store, asked._replace(request=replace(asked.request, sms=FlashSms(text="\0 Привіт 👋"))))
+    await admit(store, replace(asked, request=replace(asked.request, sms=FlashSms(text="\0 Привіт 👋"))))
     assert [handover.content for handover in await claim(store)] == [FlashSms(text="\0 Привіт 👋")]
 
 

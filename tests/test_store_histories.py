@@ -130,7 +130,7 @@ class World:
         """Of a suspicious sequence, the message is held."""
         due_at = self.now + 1000 * later_s
         asked = order(replace(self._account, limits=Limits(sequence=sequence)), to=to, send_at=due_at)
-        asked = asked._replace(delivery=plan_delivery(plan, due_at), accepted_at=self.now)
+        asked = replace(asked, delivery=plan_delivery(plan, due_at), accepted_at=self.now)
         answers = await self._store.admit([asked])
         self._ids += [answer.id for answer in answers if isinstance(answer, Accepted)]
 
@@ -204,7 +204,7 @@ class World:
             assert story.delivery.at == max((n.step for n in noted if n.what is What.NEXT), default=0)
             for step, rung in enumerate(story.delivery.rungs):
                 for part, one in enumerate(rung.parts):
-                    ids = [n.detail for n in noted if n[:3] == (step, part, What.TAKEN)]
+                    ids = [n.detail for n in noted if (n.step, n.part, n.what) == (step, part, What.TAKEN)]
                     assert one.provider_id == (ids[-1] if ids else "")
 
     async def end(self) -> None:

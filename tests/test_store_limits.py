@@ -50,13 +50,13 @@ async def limited(directory: Directory, money: int = 1_000_000, **limits: Any) -
 
 def at(one: Order, later_ms: int) -> Order:
     now = NOW + later_ms
-    return one._replace(accepted_at=now, delivery=plan_delivery([SMS], now))
+    return replace(one, accepted_at=now, delivery=plan_delivery([SMS], now))
 
 
 def sms(account: Account, to: str = TO, later_ms: int = 0, text: str = "hello", **more: Any) -> Order:
     made = order(account, SMS, to=to)
     request = replace(made.request, sms=SmsText(text=text), viber=None, viber_sender="")
-    return at(made._replace(request=request, **more), later_ms)
+    return at(replace(made, request=request, **more), later_ms)
 
 
 def said(answers: Sequence[Accepted | ApiError]) -> list[type[ApiError] | None]:
@@ -116,7 +116,7 @@ async def test_the_first_limit_that_is_reached_answers(store: Store, directory: 
 async def test_what_is_refused_counts_nowhere(store: Store, directory: Directory) -> None:
     account = await limited(directory, money=3 * SMS.price, counts={"account/day": 3}, spend={"day": 5000})
     await Inbox(store.engine).stop(account.id, FAR, NOW)
-    dear = sms(account)._replace(delivery=plan_delivery([replace(SMS, part_price=4000)], NOW))
+    dear = replace(sms(account), delivery=plan_delivery([replace(SMS, part_price=4000)], NOW))
     orders = [sms(account, FAR), dear, sms(account), sms(account, FAR), sms(account), sms(account), dear]
     refused = [RecipientOptedOut, NotEnoughMoney, None, RecipientOptedOut, None, None, LimitReached]
     assert said(await store.admit(orders)) == refused

@@ -59,7 +59,7 @@ def asked(
         sms_sender=sender,
         viber_sender=sender,
     )
-    return one._replace(request=request, accepted_at=at)
+    return replace(one, request=request, accepted_at=at)
 
 
 async def found(store: Store, **what: Any) -> list[int]:
@@ -183,7 +183,7 @@ async def test_a_message_is_told_by_the_channel_that_has_delivered_it(
 
 async def test_a_message_without_a_route_is_told(store: Store, account: Account) -> None:
     one = asked(account)
-    await admit(store, one._replace(delivery=replace(one.delivery, rungs=(), status=Status.NO_ROUTE)))
+    await admit(store, replace(one, delivery=replace(one.delivery, rungs=(), status=Status.NO_ROUTE)))
     (told,) = (await Search(store.engine).page(Filter())).messages
     assert (told.status, told.channel, told.parts, told.sender) == (Status.NO_ROUTE, "", 0, "Shop")
 
@@ -269,8 +269,8 @@ async def many(store: Store, directory: Directory) -> Account:
     one = asked(account)
     for first in range(0, MANY, 2000):
         moments = [NOW - 60_000 * (MANY - 1 - i) for i in range(first, first + 2000)]
-        orders = [one._replace(accepted_at=at) for at in moments]
-        await store.admit([*orders, *(one._replace(account=rival) for one in orders[::THEIRS])])
+        orders = [replace(one, accepted_at=at) for at in moments]
+        await store.admit([*orders, *(replace(one, account=rival) for one in orders[::THEIRS])])
     return account
 
 

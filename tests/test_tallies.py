@@ -296,7 +296,7 @@ async def test_money_is_told_by_currency(store: Store, directory: Directory) -> 
 async def test_a_message_without_a_route_has_failed_and_one_that_is_taken_back_is_deleted(
     store: Store, account: Account
 ) -> None:
-    none = order(account)._replace(delivery=plan_delivery((), NOW))
+    none = replace(order(account), delivery=plan_delivery((), NOW))
     _, scheduled = await admit(store, none, order(account, SMS, send_at=NOW + HOUR_MS))
     await store.delete(account.id, [scheduled], NOW)
     assert await told(store) == {"accepted": {"": 2}, "failed": {"95": 1}, "deleted": {"": 1}}
@@ -314,7 +314,7 @@ async def test_accounts_are_counted_apart(store: Store, directory: Directory) ->
 async def test_each_hour_has_its_own(store: Store, account: Account) -> None:
     for later in (0, HOUR_MS, 25 * HOUR_MS):
         one = order(account, SMS)
-        await admit(store, one._replace(accepted_at=NOW + later))
+        await admit(store, replace(one, accepted_at=NOW + later))
     counting = Tallies(store.engine)
     hours = {hour(NOW): 1, hour(NOW) + HOUR_MS: 1, hour(NOW) + 25 * HOUR_MS: 1}
     assert await counting.hours(account.id, ["accepted"], 0) == {"accepted": hours}
@@ -335,7 +335,7 @@ async def test_of_an_old_database_the_last_thirty_days_are_counted(
     monkeypatch.setattr(tallies, "PAGE", 2)
     for days in (40, 31, 20, 10, 9, 8, 1, 0):
         at = NOW - days * 86_400_000
-        await admit(store, order(account, SMS)._replace(accepted_at=at, delivery=plan_delivery((SMS,), at)))
+        await admit(store, replace(order(account, SMS), accepted_at=at, delivery=plan_delivery((SMS,), at)))
         await answer(store, "smsc", Never("7", Fault.NUMBER), at)
     await store.engine.write(_as_upgraded)
     await count_old(store)

@@ -263,7 +263,7 @@ async def test_what_was_rolled_back_is_not_remembered(store: Store, account: Acc
 
     def fail(tx: Tx) -> None:
         assert tx.remembered is not None
-        tx.remembered[message] = tx.remembered[message]._replace(recipient="nobody")
+        tx.remembered[message] = replace(tx.remembered[message], recipient="nobody")
         raise LookupError
 
     with pytest.raises(LookupError):

@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, Collection, Container, Iterable
 from functools import partial
 from itertools import compress, islice
 
+from msgspec.structs import replace
+
 from hopwire import events, metrics
 from hopwire.errors import ApiError
 from hopwire.model import Actor, Handover, Receipt, Status
@@ -223,7 +225,7 @@ class Store:
 
         def work(tx: Tx) -> tuple[list[Kept], int]:
             found = kept_by_id(tx.all("waiting_for", connector=connector, now=now, at=at, last=last, n=n))
-            kept = {i: one._replace(worker="") for i, one in found.items()}  # nothing of these has left
+            kept = {i: replace(one, worker="") for i, one in found.items()}  # nothing of these has left
             changes = [(i, events.Rerouted(one.delivery.at, connector, to, why)) for i, one in kept.items()]
             turn = self._happen(tx, kept, changes, now)
             moved = sum(one.delivery.connector != connector for one in turn.kept.values())

@@ -41,7 +41,7 @@ def _over(d: Delivery) -> bool:
 
 def _forget_texts(tx: Tx, over: Mapping[int, Kept]) -> None:
     tx.all("forget_texts", ids=list(over))
-    bare = [one._replace(delivery=_without_parameters(one.delivery)) for one in over.values()]
+    bare = [replace(one, delivery=_without_parameters(one.delivery)) for one in over.values()]
     _rewrite(tx, over, bare)
 
 
@@ -50,7 +50,7 @@ def _forget_numbers(tx: Tx, over: Mapping[int, Kept], secret: bytes) -> None:
     shown = {i: pseudonym(one.recipient, secret) for i, one in known.items()}
     tx.many("forget_recipient", [(shown[i], i) for i in known])
     bare = [
-        one._replace(recipient=shown[i], delivery=_without_number(one.delivery, one.recipient))
+        replace(one, recipient=shown[i], delivery=_without_number(one.delivery, one.recipient))
         for i, one in known.items()
     ]
     _rewrite(tx, over, bare)
@@ -107,5 +107,5 @@ def _discreet(one: Arrived, kept: Mapping[int, Kept], textless: set[int]) -> Arr
         return one
     if i in kept and forgotten(kept[i].recipient):
         code = without(receipt.code, receipt.recipient)
-        return receipt._replace(recipient=kept[i].recipient, code=code), "", i
+        return replace(receipt, recipient=kept[i].recipient, code=code), "", i
     return receipt, "" if i in textless else raw, i

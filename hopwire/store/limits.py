@@ -10,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from hopwire import limits as rules
 from hopwire import money
 from hopwire.delivery import hold
@@ -278,7 +280,7 @@ class _Watch:
         note = event_row(i, now, Note(0, 0, What.HELD, Status.PENDING, "", SEQUENCE))
         self._held.append(((i, order.account.id, now, SEQUENCE), note))
         self.notices.append(_notice(order, "held", "day", SEQUENCE))
-        return order._replace(delivery=delivery)
+        return replace(order, delivery=delivery)
 
     # ---- writing
 

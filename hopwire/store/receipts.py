@@ -9,10 +9,9 @@ answer is awaited that could tell more.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from hopwire import events
-from hopwire.model import Taken
+from hopwire.model import Fact, Taken
 from hopwire.rung import Part, PartState, Rung
 from hopwire.store.engine import Tx
 from hopwire.store.rows import Kept, KeptReceipt, Place, kept_receipt, plain_id, reported, rung_of
@@ -23,7 +22,7 @@ Change = tuple[int, events.Event]
 Key = tuple[str, str]  # connector, provider's id
 
 
-class Found(NamedTuple):
+class Found(Fact, frozen=True):
     """Where a receipt belongs."""
 
     place: Place

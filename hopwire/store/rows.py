@@ -17,6 +17,7 @@ from hopwire.events import (
 )
 from hopwire.model import (
     Account,
+    Fact,
     Fault,
     Handover,
     Outcome,
@@ -39,7 +40,7 @@ _decode_sms: msgspec.json.Decoder[SmsContent] = msgspec.json.Decoder(SmsContent)
 _decode_viber: msgspec.json.Decoder[ViberContent] = msgspec.json.Decoder(ViberContent)
 
 
-class Order(NamedTuple):
+class Order(Fact, frozen=True):
     """A request that has been planned and may be accepted, if the account can pay for it."""
 
     account: Account
@@ -63,7 +64,7 @@ class Accepted(NamedTuple):
     parts: int
 
 
-class Kept(NamedTuple):
+class Kept(Fact, frozen=True):
     """A delivery as it stands in its row."""
 
     id: int
@@ -74,7 +75,7 @@ class Kept(NamedTuple):
     delivery: Delivery
 
 
-class KeptReceipt(NamedTuple):
+class KeptReceipt(Fact, frozen=True):
     """A receipt that has not found its message."""
 
     id: int
@@ -101,7 +102,7 @@ class UnmatchedReceipt(NamedTuple):
     id: int
 
 
-class Place(NamedTuple):
+class Place(Fact, frozen=True, order=True):
     """A part of a step of a message."""
 
     message_id: int
@@ -137,7 +138,7 @@ class Overview(NamedTuple):
     steps: list[StepOverview]
 
 
-class Content(NamedTuple):
+class Content(Fact, frozen=True):
     """What of a message its hand-overs need."""
 
     transactional: bool
@@ -188,7 +189,7 @@ def plain_id(provider_id: str) -> str:
 
 
 def message_row(message_id: int, order: Order) -> Row:
-    account, request, delivery, at, *_ = order
+    account, request, delivery, at = order.account, order.request, order.delivery, order.accepted_at
     send_at = delivery.rungs[0].parts[0].due_at if delivery.rungs else at
     return (
         message_id, account.id, at, send_at, request.recipient, int(account.transactional),
@@ -227,8 +228,10 @@ def rewritten_row(one: Kept) -> Row:
 
 
 def event_row(message_id: int, at: int, note: Note) -> Row:
-    step, part, what, status, code, detail, handed_at = note
-    return message_id, at, step, part, int(what), int(status), plain(code), plain(detail), handed_at
+    return (
+        message_id, at, note.step, note.part, int(note.what), int(note.status), plain(note.code),
+        plain(note.detail), note.handed_at,
+    )  # fmt: skip
 
 
 def arrived(r: Receipt, now: int) -> KeptReceipt:
@@ -240,7 +243,11 @@ def arrived(r: Receipt, now: int) -> KeptReceipt:
 
 
 def receipt_row(r: KeptReceipt, raw: str, message_id: int | None) -> Row:
-    return (*r[1:8], _encode(r.also).decode() if r.also else "[]", plain(raw), message_id)
+    also = _encode(r.also).decode() if r.also else "[]"
+    return (
+        r.received_at, r.connector, r.provider_id, r.recipient, r.outcome, r.code, r.fault, also, plain(raw),
+        message_id,
+    )  # fmt: skip
 
 
 def movement_row(at: int, one: Kept, account_id: int, action: Charge | Release | Commission | Cost) -> Row:
@@ -256,7 +263,10 @@ def movement_row(at: int, one: Kept, account_id: int, action: Charge | Release |
 
 def kept_by_id(rows: Iterable[Row]) -> dict[int, Kept]:
     """Message id -> its delivery, in the order of the rows."""
-    return {row[0]: Kept._make((*row[:5], _decode_delivery(row[5]))) for row in rows}
+    return {
+        i: Kept(i, account_id, recipient, status_at, worker, _decode_delivery(state))
+        for i, account_id, recipient, status_at, worker, state in rows
+    }
 
 
 def content(row: Row) -> Content:
@@ -301,7 +311,10 @@ def handover(one: Kept, message: Content, submit: Submit, installation: str) -> 
 
 
 def kept_receipt(row: Row) -> KeptReceipt:
-    return KeptReceipt._make((*row[:8], _decode_ids(row[8])))
+    i, received_at, connector, provider_id, recipient, outcome, code, fault, also = row
+    return KeptReceipt(
+        i, received_at, connector, provider_id, recipient, outcome, code, fault, _decode_ids(also)
+    )
 
 
 def unmatched_receipt(row: Row) -> UnmatchedReceipt:

@@ -9,6 +9,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from hopwire import events, metrics
 from hopwire.delivery import Delivery, advance
 from hopwire.model import Handover, Taken
@@ -119,7 +121,7 @@ class Turn:
 
         Of those that are new the stop list has just been asked.
         """
-        here = {i: self.kept[i]._replace(worker=worker) for i in ids}
+        here = {i: replace(self.kept[i], worker=worker) for i in ids}
         self.kept |= here
         happens: dict[int, events.Event] = dict.fromkeys(here, events.Begin(lease_ms))
         happens |= memory.spared(self._tx, here, self._now) if self._around.remember_ms else {}
