@@ -4,14 +4,12 @@ Rule: who is not let in learns nothing about why, the owner of a key that was us
 who is in is told what he may not do.
 """
 
-from typing import NamedTuple
-
 from hopwire import addresses
 from hopwire.errors import AccountPaused, KeyNotAllowed, WrongCredentials
-from hopwire.model import AccountStatus, ApiKey, Caller
+from hopwire.model import AccountStatus, ApiKey, Caller, Fact
 
 
-class From(NamedTuple):
+class From(Fact, frozen=True):
     """The circumstances of a request."""
 
     address: str = ""  # of who asks; "": not known

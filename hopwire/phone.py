@@ -13,6 +13,8 @@ from typing import NamedTuple
 import phonenumbers
 from phonenumbers import PhoneMetadata, PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
 
+from hopwire.model import Fact
+
 _DROPPED = re.compile(r"[\s()\[\]\-\u2010-\u2015+]")
 _DIGITS = re.compile(r"[0-9]{7,15}")  # the shortest subscriber numbers, and E.164's longest
 _LENGTHS = frozenset(range(7, 16))
@@ -38,7 +40,7 @@ CODES = {  # the first digits of a number -> whose they are, the best known firs
 _BARE = {"UA": 9}  # digits of a number that is commonly typed without any prefix
 
 
-class Number(NamedTuple):
+class Number(Fact, frozen=True):
     """A possible number; whether it is assigned nobody says."""
 
     digits: str  # E.164 without the plus

@@ -9,7 +9,7 @@ Rule 2: a reseller sells at his own price at least: what his sub-account pays le
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from hopwire.model import Account, Price
+from hopwire.model import Account, Fact, Price
 from hopwire.prefixes import Prefixes
 
 PROMOTIONAL, TRANSACTIONAL = "promotional", "transactional"
@@ -18,7 +18,7 @@ CHANNELS = ("sms", "viber")
 NEVER = 2**62
 
 
-class Charge(NamedTuple):
+class Charge(Fact, frozen=True):
     """What a part costs an account."""
 
     price: int

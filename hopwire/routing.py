@@ -17,6 +17,7 @@ from hopwire import choice, sms
 from hopwire.choice import Health, Place
 from hopwire.model import (
     Account,
+    Fact,
     Other,
     Route,
     SendRequest,
@@ -214,7 +215,7 @@ def _handovers(content: SmsContent, count: int, writing: Writing) -> int:
     return 1 if whole else count
 
 
-class _Asked(NamedTuple):
+class _Asked(Fact, frozen=True):
     """What is to be planned, and by what."""
 
     request: SendRequest
@@ -271,7 +272,7 @@ def _template(request: SendRequest, tables: Tables) -> Template | None:
     return tables.templates.match(request.viber_sender, request.viber.text)
 
 
-class _Shape(NamedTuple):
+class _Shape(Fact, frozen=True):
     """How a content leaves over a connector."""
 
     parts: int

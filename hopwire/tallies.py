@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from hopwire.delivery import Delivery
-from hopwire.model import Status
+from hopwire.model import Fact, Status
 from hopwire.timeline import Note, What
 
 HOUR_MS = 3_600_000
@@ -130,7 +130,7 @@ def _ends(status: Status) -> str:
 # ---- out of what is kept
 
 
-class Happened(NamedTuple):
+class Happened(Fact, frozen=True):
     """A row of the events."""
 
     id: int

@@ -73,7 +73,7 @@ def refusal(fields: dict[str, str], **changes: str | bytes | None) -> type[ApiEr
 
 def test_the_documented_request() -> None:
     request = read(DOCUMENTED, b"", b"")
-    assert request[:3] == ("plain", "send", Key("api/key"))
+    assert (request.dialect, request.command, request.credentials) == ("plain", "send", Key("api/key"))
     assert send_request(request, ACCOUNT, NOW, 10, count) == SendRequest(
         recipient="380501234567",
         sms=SmsText(text="test"),

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from phonenumbers import PhoneNumberFormat, PhoneNumberType, ValidationResult
 
 from hopwire import phone
+from hopwire.phone import Number
 
 COSTLY_KINDS = (
     PhoneNumberType.PREMIUM_RATE,
@@ -32,13 +33,13 @@ COSTLY_KINDS = (
     ],
 )
 def test_every_way_to_type_a_number_of_the_home_country(typed: str) -> None:
-    assert phone.parse(typed, "UA") == ("380501234567", "UA")
+    assert phone.parse(typed, "UA") == Number("380501234567", "UA")
 
 
 @pytest.mark.parametrize("ending", range(13))
 def test_the_numbers_of_the_simulators_are_possible(ending: int) -> None:
     digits = f"3805012345{ending:02}"
-    assert phone.parse(digits, "UA") == (digits, "UA")
+    assert phone.parse(digits, "UA") == Number(digits, "UA")
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ def test_the_numbers_of_the_simulators_are_possible(ending: int) -> None:
 )
 def test_which_reading_wins(typed: str, home_country: str, digits: str, country: str, kind: str) -> None:
     number = phone.parse(typed, home_country)
-    assert number == (digits, country)
+    assert number == Number(digits, country)
     assert phone.kind(number) == kind
 
 
@@ -173,7 +174,7 @@ def test_numbers_of_every_calling_code_are_read_as_the_library_reads_them() -> N
                 assert phone.parse(f"+{digits}", "UA") == library(digits), digits
 
 
-def library(digits: str) -> tuple[str, str] | None:
+def library(digits: str) -> Number | None:
     """The library's reading of an international number that we would take."""
     try:
         full = phonenumbers.parse("+" + digits)
@@ -185,4 +186,4 @@ def library(digits: str) -> tuple[str, str] | None:
         return None
     country = phonenumbers.region_code_for_number(full)
     main = phonenumbers.region_code_for_country_code(full.country_code or 0)
-    return read, country or main
+    return Number(read, country or main)

@@ -6,7 +6,11 @@ Rule: a handler sees whole requests, or is told that one is too large; half of o
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec.structs import replace
+
+from hopwire.model import Fact
 
 MAX_BODY = 65_536
 MAX_DISCARDED = 1_048_576  # of a body that is too large, so that its sender gets to reading why
@@ -17,7 +21,7 @@ Reply = Callable[[int, bytes, bytes], None]
 NO_REPLY = 0
 
 
-class Request(NamedTuple):
+class Request(Fact, frozen=True):
     """One request that has come."""
 
     query: bytes  # as it stands in the URL
@@ -85,5 +89,5 @@ class Exchange:
     def request(self) -> Request:
         """The request as its handler sees it."""
         if self.refused or self._size > MAX_BODY:
-            return self._request._replace(body=None)
-        return self._request._replace(body=b"".join(self._chunks)) if self._chunks else self._request
+            return replace(self._request, body=None)
+        return replace(self._request, body=b"".join(self._chunks)) if self._chunks else self._request

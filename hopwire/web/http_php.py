@@ -130,7 +130,7 @@ class HttpPhp:
             request.query, headers.get(b"content-type", b""), body, headers.get(b"idempotency-key", b"")
         )
         hops = headers.get(VIA)
-        return call._replace(via=hops.decode("latin-1")) if hops else call
+        return replace(call, via=hops.decode("latin-1")) if hops else call
 
     async def _take_time(self, asked: "_Asked") -> None:
         try:

@@ -8,7 +8,7 @@ Rule 3: what the message cannot use is not checked: Viber's parameters without V
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Literal, NamedTuple
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from hopwire import contents, errors, phone, sms
@@ -16,6 +16,7 @@ from hopwire.credentials import plain_login
 from hopwire.errors import ApiError
 from hopwire.model import (
     Account,
+    Fact,
     FlashSms,
     SendRequest,
     SmsContent,
@@ -50,11 +51,11 @@ _ASK_DATE = re.compile(
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Key(NamedTuple):
+class Key(Fact, frozen=True):
     key: str
 
 
-class LoginPassword(NamedTuple):
+class LoginPassword(Fact, frozen=True):
     login: str  # without the leading plus that it may be written with
     password: str
 
@@ -62,7 +63,7 @@ class LoginPassword(NamedTuple):
 Dialect = Literal["plain", "encoded"]
 
 
-class Call(NamedTuple):
+class Call(Fact, frozen=True):
     """One request, read but not yet checked."""
 
     dialect: Dialect
@@ -248,7 +249,7 @@ def _sms_content(text: str, link: str | None, flash: bool) -> SmsContent:
 # ---- Viber
 
 
-class _Viber(NamedTuple):
+class _Viber(Fact, frozen=True):
     kind: str
     text: str
     sender: str

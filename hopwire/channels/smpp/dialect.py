@@ -6,11 +6,10 @@ Rule: every way in which SMSCs differ is a setting, and is applied here; nothing
 import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import NamedTuple
 
 from hopwire import sms
 from hopwire.config import SmppConnector
-from hopwire.model import Answer, FlashSms, Handover, Incoming, Receipt, SmsText, Taken, WapPush
+from hopwire.model import Answer, Fact, FlashSms, Handover, Incoming, Receipt, SmsText, Taken, WapPush
 from hopwire.smpp import receipt
 from hopwire.smpp.ids import Ids
 from hopwire.smpp.part import read_part
@@ -157,7 +156,7 @@ def answer(response: SubmitSmResp | GenericNack, statuses: Statuses, ids: Ids) -
     return Taken(ids.of_answer(response.message_id))
 
 
-class Heard(NamedTuple):
+class Heard(Fact, frozen=True):
     """What a deliver_sm brings: news of a message of ours, or a message from a phone."""
 
     said: Receipt | Incoming
