@@ -35,7 +35,21 @@ from hopwire.events import (
     Timer,
 )
 from hopwire.model import Answer, Fault, Later, Never, Outcome, Status, Step, Taken, Unknown
-from hopwire.rung import IN_DOUBT, IN_FLIGHT, Part, PartState, Rung
+from hopwire.rung import (
+    DELIVERED,
+    EXPIRED,
+    FAILED,
+    IN_DOUBT,
+    IN_FLIGHT,
+    SEEN,
+    SENDING,
+    TAKEN,
+    UNKNOWN,
+    WAITING,
+    Part,
+    PartState,
+    Rung,
+)
 
 STOPPED = "stopped"  # the code of what the recipient's wish has kept here
 
@@ -73,7 +87,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fa
         ended = self.ended  # then it waits for answers, not for receipts
         for rung in self.rungs:
             for part in rung.parts:
-                if part.nameless and not (ended and part.state is PartState.TAKEN):
+                if part.nameless and not (ended and part.state is TAKEN):
                     return True
         return False
 
@@ -83,7 +97,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fa
         if self.status.final or not self.rungs:
             return True
         rung = self.rungs[self.at]
-        return rung.plan.reports == "none" and not rung.any(PartState.WAITING, *IN_DOUBT)
+        return rung.plan.reports == "none" and not rung.any(WAITING, *IN_DOUBT)
 
     def sparable(self, now: int) -> bool:
         """Whether the current rung may be passed over: it is due, has not begun, and another one follows."""
@@ -114,7 +128,7 @@ def _open_rung(d: Delivery, index: int, due_at: int) -> Delivery:
     due_at = _after_quiet(rung.plan.quiet, due_at)
     parts = tuple(replace(part, due_at=due_at) for part in rung.parts)
     give_up_at = due_at + 1000 * rung.plan.lifetime_s
-    return _put_rung(replace(d, at=index), index, replace(rung, parts=parts, give_up_at=give_up_at))
+    return replace(d, at=index, rungs=_with(d, index, replace(rung, parts=parts, give_up_at=give_up_at)))
 
 
 def _after_quiet(quiet: str, at: int) -> int:
@@ -132,7 +146,12 @@ def hold(d: Delivery, until: int) -> Delivery:
 
 
 def _put_rung(d: Delivery, index: int, rung: Rung) -> Delivery:
-    return replace(d, rungs=(*d.rungs[:index], rung, *d.rungs[index + 1 :]))
+    return replace(d, rungs=_with(d, index, rung))
+
+
+def _with(d: Delivery, index: int, rung: Rung) -> tuple[Rung, ...]:
+    """Its rungs, of which this one has become another."""
+    return (*d.rungs[:index], rung, *d.rungs[index + 1 :])
 
 
 # ---- the one decision
@@ -146,7 +165,7 @@ def advance(d: Delivery, event: Event, now: int) -> Decision:
         case Begin(lease_ms):
             return _begin(d, lease_ms, now)
         case Spared(step, code, fault) if step == d.at and d.sparable(now):
-            refused = replace(d.rungs[step].parts[0], state=PartState.FAILED, code=code, fault=fault)
+            refused = replace(d.rungs[step].parts[0], state=FAILED, code=code, fault=fault)
             return _change(d, step, 0, d.rungs[step].put(0, refused), now)
         case Stopped(step) if step == d.at and d.due_at is not None and d.due_at <= now:
             return _stopped(d, now)
@@ -188,7 +207,7 @@ def _was_handed(d: Delivery, step: int, part: int) -> bool:
 
 
 def _begin(d: Delivery, lease_ms: int, now: int) -> Decision:
-    if d.due_at is None or d.due_at > now:
+    if (due_at := d.due_at) is None or due_at > now:
         return d, ()
     rung = d.rungs[d.at]
     if now >= rung.give_up_at:
@@ -197,9 +216,9 @@ def _begin(d: Delivery, lease_ms: int, now: int) -> Decision:
         return _open_rung(d, d.at, now), ()  # it was due before, and nobody had room
     index = rung.next
     assert index is not None, "due_at names a part"
-    sending = replace(rung.parts[index], state=PartState.SENDING)
-    rung = replace(rung, handed_at=now).put(index, sending)
-    d = replace(_put_rung(d, d.at, rung), status=max(d.status, Status.SENDING), lease_at=now + lease_ms)
+    sending = replace(rung.parts[index], state=SENDING)
+    rungs = _with(d, d.at, replace(rung.put(index, sending), handed_at=now))
+    d = replace(d, rungs=rungs, status=max(d.status, Status.SENDING), lease_at=now + lease_ms)
     return d, (Submit(d.at, index),)
 
 
@@ -224,7 +243,7 @@ def _heard(d: Delivery, step: int, index: int, answer: Answer, connector: str, n
 
 def _again(d: Delivery, rung: Rung, now: int) -> bool:
     """Whether there may be another try."""
-    return not d.status.final and now < rung.give_up_at and not rung.any(PartState.FAILED)
+    return not d.status.final and now < rung.give_up_at and not rung.any(FAILED)
 
 
 def _answered(d: Delivery, step: int, index: int, answer: Answer, now: int) -> Part:
@@ -233,41 +252,41 @@ def _answered(d: Delivery, step: int, index: int, answer: Answer, now: int) -> P
     again = _again(d, rung, now)
     match answer:
         case Taken(provider_id):
-            return replace(part, state=max(part.state, PartState.TAKEN), taken=True, provider_id=provider_id)
+            return replace(part, state=max(part.state, TAKEN), taken=True, provider_id=provider_id)
         case _ if part.state not in IN_DOUBT:
             return part  # the receipt was first, or our timer
         case Never(code, fault):
-            return replace(part, state=PartState.FAILED, code=code, fault=fault)
+            return replace(part, state=FAILED, code=code, fault=fault)
         case Later(_, code, False, most) if most and part.tries + 1 >= most:
-            return _give_up(replace(part, code=code), PartState.FAILED)
+            return _give_up(replace(part, code=code), FAILED)
         case Later(after_s, code, throttled) if again:
             return _wait(replace(part, code=code, tries=part.tries + (not throttled)), rung, after_s, now)
         case Later(_, code):
-            return _give_up(replace(part, code=code), PartState.EXPIRED)
+            return _give_up(replace(part, code=code), EXPIRED)
         case Unknown(code) if rung.plan.resend and again:
             return _wait(replace(part, code=code, repeated=True, tries=part.tries + 1), rung, 0, now)
         case Unknown(code):
-            return replace(part, state=PartState.UNKNOWN, code=code)
+            return replace(part, state=UNKNOWN, code=code)
 
 
 def _wait(part: Part, rung: Rung, asked_s: float, now: int) -> Part:
     at = now + failover.pause_ms(part.tries, asked_s)
-    return replace(part, state=PartState.WAITING, due_at=min(at, rung.give_up_at))
+    return replace(part, state=WAITING, due_at=min(at, rung.give_up_at))
 
 
 def _give_up(part: Part, state: PartState) -> Part:
     """No other try: it ends so; but a part whose earlier answer was lost may still be delivered."""
-    return replace(part, state=PartState.UNKNOWN if part.repeated else state)
+    return replace(part, state=UNKNOWN if part.repeated else state)
 
 
 # ---- receipts
 
 _SAYS = {
-    Outcome.PROGRESS: PartState.TAKEN,
-    Outcome.EXPIRED: PartState.EXPIRED,
-    Outcome.FAILED: PartState.FAILED,
-    Outcome.DELIVERED: PartState.DELIVERED,
-    Outcome.SEEN: PartState.SEEN,
+    Outcome.PROGRESS: TAKEN,
+    Outcome.EXPIRED: EXPIRED,
+    Outcome.FAILED: FAILED,
+    Outcome.DELIVERED: DELIVERED,
+    Outcome.SEEN: SEEN,
 }
 
 
@@ -281,9 +300,9 @@ def _reported(part: Part, outcome: Outcome, code: str, fault: Fault) -> Part:
 
 def _timer(d: Delivery, index: int, rung: Rung) -> int | None:
     current = index == d.at and not d.status.final
-    if rung.any(PartState.SENDING):
+    if rung.any(SENDING):
         return d.lease_at
-    if current and rung.any(PartState.WAITING):
+    if current and rung.any(WAITING):
         return rung.give_up_at
     return rung.ends_at if (current and rung.any(*rung.under_way)) or _earning(rung) else None
 
@@ -302,7 +321,7 @@ def _expire(d: Delivery, now: int) -> Decision:
 def _lost(d: Delivery, step: int, now: int) -> Rung:
     """The rung when nobody answers any more for the part that is being handed over."""
     rung = d.rungs[step]
-    sending = next((i for i, part in enumerate(rung.parts) if part.state is PartState.SENDING), None)
+    sending = next((i for i, part in enumerate(rung.parts) if part.state is SENDING), None)
     if sending is None or now < d.lease_at:
         return rung
     return _heard(d, step, sending, Unknown("lost"), "", now)
@@ -311,10 +330,10 @@ def _lost(d: Delivery, step: int, now: int) -> Rung:
 def _expired(d: Delivery, step: int, index: int, now: int) -> Part:
     rung = d.rungs[step]
     part = rung.parts[index]
-    if part.state is PartState.WAITING and now >= rung.give_up_at:
-        part = _give_up(part, PartState.EXPIRED)
-    if part.state in rung.under_way and part.state is not PartState.SENDING and now >= rung.ends_at:
-        part = replace(part, state=PartState.EXPIRED)
+    if part.state is WAITING and now >= rung.give_up_at:
+        part = _give_up(part, EXPIRED)
+    if part.state in rung.under_way and part.state is not SENDING and now >= rung.ends_at:
+        part = replace(part, state=EXPIRED)
     return part
 
 
@@ -325,7 +344,7 @@ def _change(d: Delivery, step: int, index: int, rung: Rung, now: int) -> Decisio
     """The rung becomes this one, of which the part has changed."""
     before, after = d.rungs[step].parts[index], rung.parts[index]
     d = _put_rung(d, step, _agreed(rung))
-    double = before.state < PartState.DELIVERED <= after.state and any(map(_left, d.rungs[step + 1 :]))
+    double = before.state < DELIVERED <= after.state and any(map(_left, d.rungs[step + 1 :]))
     d, actions = _follow(d, step, now)
     return d, (*actions, DoubleDelivery()) if double else actions
 
@@ -338,7 +357,7 @@ def _agreed(rung: Rung) -> Rung:
     """
     if len(rung.parts) == 1:
         return rung
-    failed = next((part for part in rung.parts if part.state is PartState.FAILED), None)
+    failed = next((part for part in rung.parts if part.state is FAILED), None)
     if failed is not None:
         rung = replace(rung, parts=tuple(_stays(part, failed) for part in rung.parts))
     if rung.plan.reports not in ("first", "last"):
@@ -348,13 +367,13 @@ def _agreed(rung: Rung) -> Rung:
 
 
 def _stays(part: Part, failed: Part) -> Part:
-    if part.state is not PartState.WAITING:
+    if part.state is not WAITING:
         return part
-    return _give_up(replace(part, code=failed.code, fault=failed.fault), PartState.FAILED)
+    return _give_up(replace(part, code=failed.code, fault=failed.fault), FAILED)
 
 
 def _hears(part: Part, spokesman: Part) -> Part:
-    if spokesman.state < PartState.EXPIRED or not PartState.SENDING < part.state < spokesman.state:
+    if spokesman.state < EXPIRED or not SENDING < part.state < spokesman.state:
         return part
     return replace(part, state=spokesman.state, code=spokesman.code, fault=spokesman.fault)
 
@@ -370,11 +389,11 @@ def _follow(d: Delivery, step: int, now: int) -> Decision:
 def _verdict(rung: Rung) -> Status | None:
     """What the client reads when every part has ended and one at least was delivered; else None."""
     states = [part.state for part in rung.parts]
-    if min(states) < PartState.EXPIRED or max(states) < PartState.DELIVERED:
+    if min(states) < EXPIRED or max(states) < DELIVERED:
         return None
-    if min(states) < PartState.DELIVERED:
+    if min(states) < DELIVERED:
         return Status.PARTIAL
-    return Status.READ if min(states) is PartState.SEEN else Status.DELIVERED
+    return Status.READ if min(states) is SEEN else Status.DELIVERED
 
 
 _RANK = {Status.PARTIAL: 2, Status.DELIVERED: 3, Status.READ: 4, Status.DELETED: 9, Status.NO_ROUTE: 9}
@@ -392,11 +411,11 @@ def _raise_status(d: Delivery, status: Status) -> Delivery:
 def _go_on(d: Delivery, now: int) -> Delivery:
     """The current rung has not delivered: wait on, or take the next rung."""
     rung = d.rungs[d.at]
-    if rung.any(PartState.WAITING, *IN_DOUBT):
+    if rung.any(WAITING, *IN_DOUBT):
         return d
-    if rung.any(PartState.TAKEN):
+    if rung.any(TAKEN):
         return replace(d, status=Status.SENT)
-    blocked = any(p.state is PartState.FAILED and p.fault is Fault.BLOCKED for p in rung.parts)
+    blocked = any(p.state is FAILED and p.fault is Fault.BLOCKED for p in rung.parts)
     if d.at + 1 == len(d.rungs) or (blocked and not rung.plan.redirect_blocked):
         return _raise_status(d, _failure(rung))
     return _open_rung(d, d.at + 1, max(now, _not_before(rung)))
@@ -404,14 +423,14 @@ def _go_on(d: Delivery, now: int) -> Delivery:
 
 def _not_before(rung: Rung) -> int:
     """An upstream's "expired" does not shorten the lifetime that the client asked for; a final no does."""
-    expired = any(part.state is PartState.EXPIRED and part.taken for part in rung.parts)
+    expired = any(part.state is EXPIRED and part.taken for part in rung.parts)
     return rung.ends_at - 1000 * rung.plan.grace_s if expired else 0
 
 
 def _failure(rung: Rung) -> Status:
-    if any(part.state is PartState.FAILED and part.fault is Fault.NUMBER for part in rung.parts):
+    if any(part.state is FAILED and part.fault is Fault.NUMBER for part in rung.parts):
         return Status.BAD_NUMBER
-    return Status.FAILED if rung.any(PartState.FAILED) else Status.EXPIRED
+    return Status.FAILED if rung.any(FAILED) else Status.EXPIRED
 
 
 # ---- money
@@ -437,7 +456,7 @@ def _costly(rung: Rung) -> int:
     """How many hand-overs the upstream charges us for: an SMS when it takes it, Viber when it delivers."""
     if rung.plan.channel == "sms":
         return sum(part.taken for part in rung.parts)
-    return sum(part.state >= PartState.DELIVERED for part in rung.parts)
+    return sum(part.state >= DELIVERED for part in rung.parts)
 
 
 def _amount(d: Delivery, index: int) -> int | None:
@@ -446,7 +465,7 @@ def _amount(d: Delivery, index: int) -> int | None:
     if _earning(rung) or any(_left(other) and not other.settled for other in later):
         return None
     earned = 0 if any(map(_earned, later)) else _earned(rung)
-    return earned if d.ended or (earned and not rung.any(PartState.WAITING)) else None
+    return earned if d.ended or (earned and not rung.any(WAITING)) else None
 
 
 def _earning(rung: Rung) -> bool:
@@ -457,7 +476,7 @@ def _earning(rung: Rung) -> bool:
 
 def _earned(rung: Rung) -> int:
     on_delivery = rung.plan.charge_on == "delivered"
-    units = (part.state >= PartState.DELIVERED if on_delivery else part.taken for part in rung.parts)
+    units = (part.state >= DELIVERED if on_delivery else part.taken for part in rung.parts)
     return rung.plan.part_price * sum(units)
 
 

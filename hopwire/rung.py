@@ -28,12 +28,15 @@ class PartState(IntEnum):  # a receipt only raises it: seen > delivered > failed
     SEEN = 7
 
 
-IN_DOUBT = (PartState.SENDING, PartState.UNKNOWN)
-IN_FLIGHT = (*IN_DOUBT, PartState.TAKEN)
+WAITING, SENDING, UNKNOWN, TAKEN, EXPIRED, FAILED, DELIVERED, SEEN = (
+    PartState  # an enum looks them up each time
+)
+IN_DOUBT = (SENDING, UNKNOWN)
+IN_FLIGHT = (*IN_DOUBT, TAKEN)
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
-    state: PartState = PartState.WAITING
+    state: PartState = WAITING
     due_at: int = 0  # not handed over before this
     tries: int = 0  # temporary refusals, not counting throttling
     taken: bool = False  # an upstream has had it; SMS is charged by this
@@ -45,7 +48,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False)
     @property
     def nameless(self) -> bool:
         """Handed over, and no provider's id is known by which receipts would find it."""
-        return self.state in IN_DOUBT or (self.state is PartState.TAKEN and not self.provider_id)
+        return self.state in IN_DOUBT or (self.state is TAKEN and not self.provider_id)
 
 
 class Rung(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
@@ -66,9 +69,9 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False)
         """The part to hand over; None while another one waits for its answer, or when none is left."""
         found = None
         for i, part in enumerate(self.parts):
-            if part.state is PartState.SENDING:
+            if part.state is SENDING:
                 return None
-            if part.state is PartState.WAITING and found is None:
+            if part.state is WAITING and found is None:
                 found = i
         return found
 
@@ -90,4 +93,4 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False)
     def free(self, index: int) -> bool:
         """Whether nothing of it but this part has left, or may have."""
         others = (part for i, part in enumerate(self.parts) if i != index)
-        return all(part.state is PartState.WAITING and not part.repeated for part in others)
+        return all(part.state is WAITING and not part.repeated for part in others)
