@@ -91,6 +91,7 @@ class SmppChannel:
         self._settings = settings
         self._on_ready = on_ready
         self._on_late = on_late
+        self._loop = asyncio.get_running_loop()
         self._statuses = status.Statuses(settings.statuses)
         self._ids = ids.Ids(settings.receipt_ids)
         self._flow: Flow
@@ -272,7 +273,7 @@ class SmppChannel:
         """Wait for the SMSC to connect (outbind, 3.4 section 2.2.1)."""
         host, _, port = self._settings.outbind.rpartition(":")
         try:
-            self._server = await asyncio.get_running_loop().create_server(
+            self._server = await self._loop.create_server(
                 lambda: self._new_link(self._kinds[0], invited=True), host.strip("[]"), int(port)
             )
         except OSError as error:
@@ -283,7 +284,7 @@ class SmppChannel:
         self._last_error, self._last_error_at = why, _ms()
 
     def _now(self) -> float:
-        return asyncio.get_running_loop().time()
+        return self._loop.time()
 
     # ---- events
 
@@ -412,7 +413,7 @@ class SmppChannel:
         now = self._now()
         if self._wake is None and not self._flow.room(now):
             at = max(self._flow.ready_at(now), now + WAKE_S)
-            self._wake = asyncio.get_running_loop().call_at(at, self._woken)
+            self._wake = self._loop.call_at(at, self._woken)
 
     def _woken(self) -> None:
         self._wake = None
