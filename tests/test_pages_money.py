@@ -1,5 +1,6 @@
 """Money in the cabinet: balances, statements that add up, prices, top-ups."""
 
+import asyncio
 import csv
 from decimal import Decimal
 from io import StringIO
@@ -120,6 +121,8 @@ async def test_what_a_message_costs_is_what_it_would_be_sold_for(cabinet: Cabine
             Price("viber", "380", 250_000, "transactional"),
         ]
     )
+    while "price:1.25" not in await cabinet.gateway.ask(command="price", to="067 123 45 67"):  # noqa: ASYNC110
+        await asyncio.sleep(0.05)  # every process looks now and then whether prices have changed
     page = await (await cabinet.person("shop")).open("/money")
     await page.get_by_label("To this number").fill("067 123 45 67")
     await page.get_by_role("button", name="Show the price").click()
