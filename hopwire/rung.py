@@ -28,9 +28,7 @@ class PartState(IntEnum):  # a receipt only raises it: seen > delivered > failed
     SEEN = 7
 
 
-WAITING, SENDING, UNKNOWN, TAKEN, EXPIRED, FAILED, DELIVERED, SEEN = (
-    PartState  # an enum looks them up each time
-)
+WAITING, SENDING, UNKNOWN, TAKEN, EXPIRED, FAILED, DELIVERED, SEEN = PartState  # an enum looks each up anew
 IN_DOUBT = (SENDING, UNKNOWN)
 IN_FLIGHT = (*IN_DOUBT, TAKEN)
 

@@ -224,10 +224,8 @@ class HttpPhp:
     def _count(self, asked: "_Asked", command: str, outcome: str, message_id: int = 0) -> None:
         """A request has been answered."""
         took_s = time.perf_counter() - asked.request.began
-        if self._replies.note(command, outcome, took_s):
-            asyncio.get_running_loop().call_soon(
-                self._replies.count
-            )  # what is answered in this turn together
+        if self._replies.note(command, outcome, took_s):  # the first in this turn of the loop
+            asyncio.get_running_loop().call_soon(self._replies.count)
         if self._log is None:
             return
         caller = asked.caller
