@@ -13,9 +13,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 import gateway
-import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+from smpp_ends import missing
 
 from hopwire.admission import now_ms
 from hopwire.app import sending_mail
@@ -53,10 +53,7 @@ async def chromium() -> AsyncIterator[Browser]:
     """A browser; where none is installed the test is skipped, and in CI fails."""
     path = os.environ.get("HOPWIRE_TEST_CHROMIUM", "/usr/bin/chromium")
     if not os.access(path, os.X_OK):
-        reason = f"Chromium is not installed: {path} is missing"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        missing(f"Chromium is not installed: {path} is missing")
     ARTEFACTS.mkdir(exist_ok=True)
     async with async_playwright() as playwright:
         started = await playwright.chromium.launch(executable_path=path, args=ARGS)

@@ -20,7 +20,7 @@ from cabinet import browser, cabinet  # noqa: F401 - fixtures
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from rules_ends import Operator
-from smpp_ends import Lines, Smsc
+from smpp_ends import Lines, Smsc, missing
 
 from hopwire.channels import smpp
 from hopwire.channels.smpp import link
@@ -114,7 +114,6 @@ class Postgres:
 def postgres() -> Iterator[Postgres]:
     url = os.environ.get("HOPWIRE_TEST_POSTGRES")
     if not url:
-        missing = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
         missing("HOPWIRE_TEST_POSTGRES is not set: the URL of a PostgreSQL server to create databases on")
     server = Postgres(url)
     yield server

@@ -7,7 +7,7 @@ import os
 import ssl
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import pytest
 from msgspec.structs import replace
@@ -35,7 +35,7 @@ T = TypeVar("T")
 LATE = (17, 1, 0)  # message, step, part of `handover`
 
 
-def missing(what: str) -> None:
+def missing(what: str) -> NoReturn:
     """Skip the test that needs a far end which is not installed; in CI that is a failure."""
     if os.environ.get("CI") == "true":
         pytest.fail(f"{what}, and CI must have it")
