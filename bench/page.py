@@ -6,6 +6,7 @@ Rule: nothing here knows a figure; what was not measured has no table.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 Line = dict[str, Any]
@@ -219,29 +220,46 @@ SHORT = " That is too short to judge memory by: the store fills its cache of pag
 
 
 def _soak(lines: Sequence[Line], plot: str | None) -> str:
-    rows = []
+    rows, said = [], ""
     for line in of(lines, "soak"):
         samples, slices = line["samples"], line["slices"]
-        for name, at in (("after the first third", len(samples) // 3), ("at the end", len(samples) - 1)):
-            sample = samples[at]
-            rows.append(
-                (
-                    f"{name}, {sample['at_s'] / 60:.1f} min",
-                    f"{sample['rss_mb']:.0f}",
-                    count(sample["files"]),
-                    "" if sample["wal_mb"] is None else f"{sample['wal_mb']:.1f}",
-                    f"{slices[at]['p99_ms']:.1f}",
-                )
-            )
-    heads = ("", "memory of the gateway, MB", "open files", "write-ahead log, MB", "p99 ms")
-    said = "".join(
-        f"\n{count(one['offered'])} requests a second for {one['seconds'] / 60:.1f} minutes, mixed as above:"
-        f" {count(one['errors'])} errors; all {count(one['sent'])} messages ended."
-        f"{'' if one['judged'] else SHORT}\n\n"
-        for one in of(lines, "soak")
+        p99 = [one["p99_ms"] for one in slices]
+        slowest, last = p99.index(max(p99)), min(len(samples), len(slices)) - 1
+        for name, at in (
+            ("after the first third", last // 3),
+            ("the slowest", slowest),
+            ("at the end", last),
+        ):
+            rows.append(_soaked(name, samples[at], slices[at]))
+        said += (
+            f"\n{count(line['offered'])} requests a second for {line['seconds'] / 60:.1f} minutes, mixed as"
+            f" above: {count(line['errors'])} errors; all {count(line['sent'])} messages ended. Of {len(p99)}"
+            f" stretches of {line['every_s']:g} s, half had a p99 of at most {median(p99):.1f} ms."
+            f"{'' if line['judged'] else SHORT}\n\n"
+        )
+    heads = (
+        "",
+        "memory of the gateway, MB",
+        "open files",
+        "write-ahead log, MB",
+        "p99 ms",
+        "the machine: longest fsync ms",
+        "latest wake ms",
     )
     text = said + _table(heads, rows) + _picture(plot, "Memory and p99 over time")
     return _section("Over time", text) if rows else ""
+
+
+def _soaked(name: str, sample: Line, slice_: Line) -> Sequence[str]:
+    return (
+        f"{name}, {sample['at_s'] / 60:.1f} min",
+        f"{sample['rss_mb']:.0f}",
+        count(sample["files"]),
+        "" if sample["wal_mb"] is None else f"{sample['wal_mb']:.1f}",
+        f"{slice_['p99_ms']:.1f}",
+        f"{sample['machine']['sync_ms']:.1f}",
+        f"{sample['machine']['late_ms']:.1f}",
+    )
 
 
 def _peers(lines: Sequence[Line]) -> str:

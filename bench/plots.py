@@ -57,10 +57,7 @@ def _rates(lines: Sequence[Line], axes: Axes) -> bool:
     for (key, name), colour in zip(keys, SERIES, strict=True):
         _line(axes, some, "offered", key, name, colour)
     if some:
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        _logarithmic(axes)
         axes.set_xlim(left=0)
         _named(axes, "requests a second that are offered", "milliseconds, logarithmic")
     return bool(some)
@@ -81,14 +78,18 @@ def _stored(lines: Sequence[Line], axes: Axes) -> bool:
 
 def _soak(lines: Sequence[Line], axes: Axes) -> bool:
     for line in of(lines, "soak")[:1]:
-        minutes = [sample["at_s"] / 60 for sample in line["samples"]]
-        axes.plot(minutes, [one["rss_mb"] for one in line["samples"]], color=SERIES[0], label="memory, MB")
-        p99 = [one["p99_ms"] for one in line["slices"]]
-        n = min(len(minutes), len(p99))
-        axes.plot(minutes[:n], p99[:n], color=SERIES[1], label="p99, ms")
+        both = list(zip(line["samples"], line["slices"], strict=False))
+        minutes = [sample["at_s"] / 60 for sample, _ in both]
+        drawn = {
+            "memory, MB": [sample["rss_mb"] for sample, _ in both],
+            "p99, ms": [one["p99_ms"] for _, one in both],
+            "longest fsync of a witness, ms": [sample["machine"]["sync_ms"] for sample, _ in both],
+        }
+        for (name, values), colour in zip(drawn.items(), SERIES, strict=True):
+            axes.plot(minutes, values, color=colour, label=name)
         axes.set_xlim(left=0)
-        axes.set_ylim(bottom=0)
-        _named(axes, "minutes", "megabytes, milliseconds")
+        _logarithmic(axes)
+        _named(axes, "minutes", "megabytes, milliseconds; logarithmic")
     return bool(axes.lines)
 
 
@@ -106,6 +107,13 @@ def _named(axes: Axes, x: str, y: str) -> None:
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
+
+
+def _logarithmic(axes: Axes) -> None:
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _steps(axes: Axes, steps: Sequence[Any]) -> None:

@@ -17,6 +17,7 @@ from bench.figures import FailedError, Report, database, figures, main, options
 from bench.measure import holding
 from bench.mixed import QUERIES, SLOWEST
 from bench.rig import DATABASE, Rig, rig
+from bench.witness import Seen, Witness, witness
 
 START_S = 60  # for everything around the measurement
 JUDGED_S = 600  # the shortest time after which memory is judged,
@@ -29,6 +30,7 @@ class Sample(msgspec.Struct):
     rss_mb: float
     files: int
     wal_mb: float | None  # None: it is a server's
+    machine: Seen  # since the sample before
 
 
 async def soak(args: argparse.Namespace) -> Report:
@@ -36,12 +38,13 @@ async def soak(args: argparse.Namespace) -> Report:
     seconds = args.minutes * 60
     async with rig(database(args), far_end=True) as gateway:
         before = gateway.usage()
-        sampling = asyncio.ensure_future(_samples(gateway, seconds, args.every))
-        try:
-            replies = await gateway.mix(args.connections, args.rate, QUERIES, seconds, args.every)
-            samples = await sampling
-        finally:
-            sampling.cancel()
+        with witness(gateway.folder) as machine:
+            sampling = asyncio.ensure_future(_samples(gateway, machine, seconds, args.every))
+            try:
+                replies = await gateway.mix(args.connections, args.rate, QUERIES, seconds, args.every)
+                samples = await sampling
+            finally:
+                sampling.cancel()
         after = gateway.usage()
         finals = await gateway.finals(replies.ids)
         measured = figures(gateway, args, replies, replies.ended_at - replies.began_at, before, after)
@@ -65,14 +68,15 @@ async def soak(args: argparse.Namespace) -> Report:
     return said
 
 
-async def _samples(gateway: Rig, seconds: float, every_s: float) -> list[Sample]:
-    """What the gateway holds, at the end of each slice of time."""
+async def _samples(gateway: Rig, machine: Witness, seconds: float, every_s: float) -> list[Sample]:
+    """What the gateway holds at the end of each slice of time, and what the machine did in it."""
     began, samples = time.monotonic(), []
     for n in range(1, round(seconds / every_s) + 1):
         await asyncio.sleep(max(0.0, began + n * every_s - time.monotonic()))
         held = holding("hopwire")
         at_s = round(time.monotonic() - began, 1)
-        samples.append(Sample(at_s, round(held.rss_mb, 1), held.files, _wal_mb(gateway)))
+        rss_mb, seen = round(held.rss_mb, 1), machine.since_last()
+        samples.append(Sample(at_s, rss_mb, held.files, _wal_mb(gateway), seen))
     return samples
 
 

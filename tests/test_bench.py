@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 
 import hopwire
-from bench import kannel, load, machine, measure, page, peers, smpp, smpp_row, soak, stock
+from bench import kannel, load, machine, measure, page, peers, plots, smpp, smpp_row, soak, stock
 from bench import report as whole
 from bench.figures import BenchError, report
 from bench.rig import Rig, configure, seed
+from bench.witness import BLOCK, Seen, witness
 from hopwire import phone
 from hopwire.model import Status
 from hopwire.simulators.scenario import OTHERWISE, scenario
@@ -149,6 +150,31 @@ def test_the_soak_tells_what_the_gateway_holds(tmp_path: Path) -> None:
         assert sample["rss_mb"] > 1
         assert sample["files"] > 3
         assert sample["wal_mb"] >= 0
+        assert sample["machine"]["sync_ms"] > 0
+
+
+def test_a_witness_tells_the_worst_since_it_was_asked_last(tmp_path: Path) -> None:
+    with witness(tmp_path) as machine:
+        [file] = tmp_path.iterdir()
+        assert file.stat().st_size == BLOCK
+        while not (first := machine.since_last()).sync_ms:
+            pass
+        assert first.worse(Seen(0.0, 1e6)) == Seen(first.sync_ms, 1e6)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_page_tells_what_the_machine_did_in_the_slowest_stretch(tmp_path: Path) -> None:
+    samples = [
+        {"at_s": 60 * n, "rss_mb": 90, "files": 50, "wal_mb": 8, "machine": {"sync_ms": sync, "late_ms": 1}}
+        for n, sync in enumerate((3, 470, 4), 1)
+    ]
+    slices = [{"requests": 9, "p50_ms": 1.0, "p99_ms": p99} for p99 in (7.0, 350.0, 8.0)]
+    more = {"offered": 500, "errors": 0, "sent": 6, "every_s": 60, "judged": True, "seconds": 180}
+    soaked = line("soak", 500.0, samples=samples, slices=slices, **more)
+    text = page.body([soaked], plots.draw([soaked], tmp_path / "page"))
+    assert "Of 3 stretches of 60 s, half had a p99 of at most 8.0 ms." in text
+    assert "| the slowest, 2.0 min | 90 | 50 | 8.0 | 350.0 | 470.0 | 1.0 |" in text
+    assert "(page-soak.png)" in text
 
 
 @pytest.mark.parametrize(
