@@ -43,13 +43,13 @@ class Size(NamedTuple):
 SHORT = Size(
     times=3,
     seconds="3",
-    messages="5000",
+    messages="20000",
     connections=("1", "4", "16", "64", "256"),
-    rates=("250", "500", "1000", "2000", "4000"),
+    rates=("250", "500", "1000", "2000", "4000", "8000"),
     stored=("0", "100000", "1000000"),
     soak=("--minutes", "2", "--every", "10"),
 )
-LONG = SHORT._replace(seconds="10", messages="20000", stored=(*SHORT.stored, "10000000"), soak=())
+LONG = SHORT._replace(seconds="10", messages="50000", stored=(*SHORT.stored, "10000000"), soak=())
 TINY = Size(1, "0.3", "50", ("1", "64"), ("50", "100"), ("0", "30"), ("--minutes", "0.02", "--every", "0.4"))
 
 
