@@ -1,16 +1,43 @@
 """The rules of delivery and of money, one case a row: a history of (second, event), and how it must end."""
 
-from collections.abc import Iterable
-from typing import Any
-
 import pytest
+from histories import (
+    BEGIN,
+    BOTH,
+    EXPIRED,
+    LATER,
+    ON_VIBER,
+    SEEN,
+    SMS,
+    SMS_3,
+    SMS_3_ON_DELIVERY,
+    SMS_DUE,
+    SMS_LEFT,
+    SMS_ON_DELIVERY,
+    SMS_RESEND,
+    SMS_TAKEN,
+    THROTTLED,
+    TIMER,
+    TWO_TAKEN,
+    UNKNOWN,
+    VIBER,
+    History,
+    answer,
+    but,
+    delivered,
+    money,
+    never,
+    play,
+    receipt,
+    seconds,
+    submits,
+    taken,
+)
 from msgspec.structs import replace
 
-from hopwire.delivery import Delivery, advance, plan_delivery
+from hopwire.delivery import advance, plan_delivery
 from hopwire.events import (
     Action,
-    Answered,
-    Begin,
     Charge,
     Delete,
     DoubleDelivery,
@@ -20,95 +47,9 @@ from hopwire.events import (
     Reported,
     Spared,
     Submit,
-    Timer,
 )
-from hopwire.model import Answer, Fault, Later, Never, Outcome, Status, Step, Taken, Unknown
+from hopwire.model import Fault, Later, Outcome, Status, Step, Taken
 from hopwire.rung import PartState
-
-History = list[tuple[float, Event]]
-
-VIBER = Step(
-    channel="viber", connector="v", parts=1, part_price=7, charge_on="delivered", lifetime_s=60, grace_s=15
-)
-SMS = Step(channel="sms", connector="s", parts=1, part_price=10, charge_on="taken", lifetime_s=300)
-BOTH = (VIBER, SMS)
-
-
-def but(step: Step, **changes: Any) -> Step:
-    return replace(step, **changes)
-
-
-SMS_ON_DELIVERY = but(SMS, charge_on="delivered")
-SMS_3 = but(SMS, parts=3)
-SMS_3_ON_DELIVERY = but(SMS_3, charge_on="delivered")
-SMS_RESEND = but(SMS, resend=True)
-
-BEGIN = Begin(lease_ms=30_000)
-TIMER = Timer()
-UNKNOWN = Unknown("timeout")
-LATER = Later(0, "busy")
-THROTTLED = Later(0, "throttled", throttled=True)
-
-
-def answer(answer: Answer, part: int = 0, step: int = 0) -> Answered:
-    return Answered(step, part, answer)
-
-
-def taken(part: int = 0, step: int = 0) -> Answered:
-    return Answered(step, part, Taken(f"id-{step}-{part}"))
-
-
-def never(fault: Fault, part: int = 0, step: int = 0) -> Answered:
-    return Answered(step, part, Never("no", fault))
-
-
-def receipt(outcome: Outcome, part: int = 0, step: int = 0, fault: Fault = Fault.RECIPIENT) -> Reported:
-    return Reported(step, part, outcome, outcome.name, fault)
-
-
-def delivered(part: int = 0, step: int = 0) -> Reported:
-    return receipt(Outcome.DELIVERED, part, step)
-
-
-SEEN = receipt(Outcome.SEEN)
-EXPIRED = receipt(Outcome.EXPIRED)
-
-# Histories that others go on from
-ON_VIBER: History = [(0, BEGIN), (1, taken())]
-SMS_DUE: History = [*ON_VIBER, (75, TIMER)]  # Viber was silent for its lifetime and the grace
-SMS_LEFT: History = [*SMS_DUE, (76, BEGIN)]
-SMS_TAKEN: History = [*SMS_LEFT, (77, taken(step=1))]
-TWO_TAKEN: History = [
-    (0, BEGIN),
-    (0, taken(0)),
-    (0, BEGIN),
-    (0, taken(1)),
-    (0, BEGIN),
-]  # and the third has left
-THREE_TAKEN: History = [*TWO_TAKEN, (1, taken(2))]
-
-
-def play(steps: tuple[Step, ...], history: History, due_s: float = 0) -> tuple[Delivery, list[Action]]:
-    """What the history makes of a new message, and all its actions."""
-    d = plan_delivery(steps, int(due_s * 1000))
-    actions: list[Action] = []
-    for at_s, event in history:
-        d, done = advance(d, event, int(at_s * 1000))
-        actions += done
-    return d, actions
-
-
-def seconds(at: int | None) -> float | None:
-    return None if at is None else at / 1000
-
-
-def money(actions: Iterable[Action]) -> list[str]:
-    """As text, for a `Charge` and a `Release` of the same amount are equal tuples."""
-    return sorted(repr(one) for one in actions if isinstance(one, Charge | Release) and one.amount)
-
-
-def submits(actions: list[Action]) -> list[Action]:
-    return [action for action in actions if isinstance(action, Submit)]
 
 
 @pytest.mark.parametrize("fault", list(Fault))
@@ -398,41 +339,6 @@ def test_an_upstream_may_ask_for_a_longer_pause(after_s: float, due_s: float) ->
     assert seconds(d.due_at) == due_s
 
 
-def test_a_part_leaves_when_the_one_before_it_is_answered() -> None:
-    d, actions = play((SMS_3,), [(0, BEGIN), (0, BEGIN)])
-    assert (submits(actions), d.due_at) == ([Submit(0, 0)], None)
-    for part in (0, 1):
-        d, _ = advance(d, taken(part), 1_000)
-        assert seconds(d.due_at) == 0  # as old as the message: it goes before younger ones
-        d, done = advance(d, BEGIN, 1_000)
-        assert done == (Submit(0, part + 1),)
-    d, done = advance(d, taken(2), 2_000)
-    assert (d.status, d.due_at, money(done)) == (Status.SENT, None, money([Charge(0, 30)]))
-
-
-@pytest.mark.parametrize("no", [LATER, THROTTLED], ids=["busy", "throttled"])
-def test_a_part_that_must_wait_holds_back_those_behind_it(no: Later) -> None:
-    d, _ = play((SMS_3,), [(0, BEGIN), (1, taken(0)), (1, BEGIN), (1, answer(no, 1))])
-    assert seconds(d.due_at) == 2
-    assert advance(d, BEGIN, 1_500) == (d, ())
-    d, done = advance(d, BEGIN, 2_000)
-    assert done == (Submit(0, 1),)
-
-
-def test_a_part_whose_answer_was_lost_holds_back_none() -> None:
-    d, _ = play((SMS_3,), [(0, BEGIN), (5, answer(UNKNOWN)), (5, BEGIN)])
-    assert [p.state.name for p in d.rungs[0].parts] == ["UNKNOWN", "SENDING", "WAITING"]
-
-
-@pytest.mark.parametrize(
-    "no", [never(Fault.NUMBER, 1), receipt(Outcome.FAILED, 0)], ids=["refused", "failed"]
-)
-def test_of_a_message_that_cannot_arrive_whole_nothing_more_leaves(no: Event) -> None:
-    d, _ = play((SMS_3,), [(0, BEGIN), (1, taken(0)), (1, BEGIN), (2, no)])
-    assert d.rungs[0].parts[2].state is PartState.FAILED
-    assert d.due_at is None
-
-
 @pytest.mark.parametrize("step", [SMS, SMS_RESEND], ids=["hold", "resend"])
 def test_some_refusals_are_final_when_repeated(step: Step) -> None:
     once = answer(Later(30, "failed", tries=2))
@@ -441,40 +347,6 @@ def test_some_refusals_are_final_when_repeated(step: Step) -> None:
     d, actions = play((step,), [(0, BEGIN), (1, once), (31, BEGIN), (32, once)])
     assert (d.status, money(actions)) == (Status.FAILED, money([Release(0, 10)]))
     assert not submits(play((step,), [(0, BEGIN), (1, once), (31, BEGIN), (32, once), (99, BEGIN)])[1][2:])
-
-
-SPOKESMEN = [
-    pytest.param("last", [(2, delivered(2))], Status.DELIVERED, id="the last one"),
-    pytest.param("first", [(2, delivered(0))], Status.DELIVERED, id="the first one"),
-    pytest.param("last", [(2, receipt(Outcome.FAILED, 2))], Status.FAILED, id="a no speaks for all, too"),
-    pytest.param("last", [(2, receipt(Outcome.PROGRESS, 2))], Status.SENT, id="on its way"),
-    pytest.param("last", [(315, TIMER)], Status.EXPIRED, id="silence"),
-    pytest.param("last", [(315, TIMER), (316, delivered(2))], Status.DELIVERED, id="late"),
-    pytest.param("all", [(2, delivered(2))], Status.SENT, id="where each has its own receipt"),
-]
-
-
-@pytest.mark.parametrize(("reports", "events", "status"), SPOKESMEN)
-def test_where_one_part_is_reported_on_it_speaks_for_all(
-    reports: str, events: History, status: Status
-) -> None:
-    d, actions = play((but(SMS_3, reports=reports),), [*THREE_TAKEN, *events])
-    assert (d.status, money(actions)) == (status, money([Charge(0, 30)]))
-
-
-def test_the_first_part_may_be_delivered_before_the_last_has_left() -> None:
-    d, _ = play((but(SMS_3, reports="first"),), [*TWO_TAKEN, (1, delivered(0))])
-    assert (d.status, d.due_at) == (Status.SENDING, None)
-    assert advance(d, taken(2), 2_000)[0].status is Status.DELIVERED
-
-
-def test_without_receipts_a_message_ends_as_sent() -> None:
-    d, actions = play((but(SMS_3, reports="none"),), THREE_TAKEN)
-    assert (d.status, d.due_at, d.timer_at) == (Status.SENT, None, None)
-    assert money(actions) == money([Charge(0, 30)])
-    d, _ = play((but(SMS_3, reports="none"),), [*TWO_TAKEN, (5, answer(UNKNOWN, 2))])
-    assert seconds(d.timer_at) == 315
-    assert advance(d, TIMER, 315_000)[0].status is Status.SENT
 
 
 @pytest.mark.parametrize("lost", [(5, Orphaned()), (30, TIMER)], ids=["orphaned", "the lease ended"])
@@ -505,41 +377,6 @@ def test_the_answer_of_a_worker_that_was_thought_lost_is_welcome() -> None:
 def test_an_answer_after_the_end_of_the_message_changes_no_money() -> None:
     d, actions = play((SMS,), [(0, BEGIN), (30, TIMER), (315, TIMER), (316, taken())])
     assert (d.status, money(actions)) == (Status.EXPIRED, money([Release(0, 10)]))
-
-
-PARTS = [
-    pytest.param([delivered(0), delivered(1), delivered(2)], Status.DELIVERED, 30, id="all"),
-    pytest.param([delivered(0), delivered(1)], Status.SENT, None, id="not yet all"),
-    pytest.param([delivered(0), receipt(Outcome.FAILED, 1)], Status.SENT, None, id="not yet over"),
-    pytest.param([delivered(0), delivered(1), receipt(Outcome.FAILED, 2)], Status.PARTIAL, 20, id="some"),
-    pytest.param([delivered(0), TIMER], Status.PARTIAL, 10, id="some, and silence"),
-    pytest.param([receipt(Outcome.FAILED, i) for i in range(3)], Status.FAILED, 0, id="none"),
-    pytest.param([TIMER], Status.EXPIRED, 0, id="silence"),
-    pytest.param([receipt(Outcome.FAILED, 0), TIMER], Status.FAILED, 0, id="one no, and silence"),
-    pytest.param([delivered(0), receipt(Outcome.FAILED, 1, fault=Fault.NUMBER), TIMER], Status.PARTIAL, 10,
-        id="some, and a bad number"),
-    pytest.param([delivered(0), TIMER, delivered(1), delivered(2)], Status.DELIVERED, 10,
-        id="some, and the others late"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("events", "status", "on_delivery"), PARTS)
-def test_parts_make_one_status_and_one_charge(
-    events: list[Event], status: Status, on_delivery: int | None
-) -> None:
-    history = [*THREE_TAKEN, *((315.0, event) for event in events)]
-    assert play((SMS_3,), history)[0].status is status
-    assert money(play((SMS_3,), history)[1]) == money([Charge(0, 30)])
-    paid: list[Action] = [] if on_delivery is None else [Charge(0, on_delivery), Release(0, 30 - on_delivery)]
-    assert money(play((SMS_3_ON_DELIVERY,), history)[1]) == money(paid)
-
-
-def test_only_the_parts_that_were_taken_are_paid() -> None:
-    history: History = [(0, BEGIN), (1, taken(0)), (1, BEGIN), (2, answer(UNKNOWN, 1)), (2, BEGIN)]
-    d, actions = play((SMS_3,), [*history, (3, never(Fault.CONTENT, 2))])
-    assert (d.status, money(actions)) == (Status.SENDING, [])
-    d, done = advance(d, TIMER, 317_000)
-    assert (d.status, money(done)) == (Status.FAILED, money([Charge(0, 10), Release(0, 20)]))
 
 
 def test_nothing_leaves_before_its_time() -> None:

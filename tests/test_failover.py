@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
+from histories import LATER, SMS, TIMER, UNKNOWN, VIBER, History, answer, but, never, play, seconds, taken
 from msgspec.structs import replace
-from test_delivery import LATER, SMS, TIMER, UNKNOWN, VIBER, History, answer, but, never, play, seconds, taken
 
 from hopwire.delivery import Delivery, advance
 from hopwire.events import Answered, Begin, Rerouted, Stopped

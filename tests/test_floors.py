@@ -1,4 +1,4 @@
-"""An import goes down: the floors of the house, held over the import statements."""
+"""The house: an import goes down, held over the import statements, and no file is too long."""
 
 import ast
 from collections.abc import Iterator
@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "hopwire"
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "hopwire"
+ROOMS = ("hopwire", "bench", "tests", "scripts")
+LONGEST = 500  # lines
 FLOORS = [
     {"errors", "model", "metrics", "prefixes", "hours", "files", "privacy", "sentence"},
     {"vault", "prices", "rung", "events"},
@@ -44,6 +47,13 @@ def test_imports_go_down(path: Path) -> None:
         if package == "hopwire" and target in FLOOR and importer in FLOOR and target != importer:
             assert FLOOR[target] < FLOOR[importer], f"imports {imported}"
         assert importer not in CORES or package not in CORES_SHUN, f"a core imports {imported}"
+
+
+def test_a_file_has_at_most_so_many_lines() -> None:
+    files = [path for one in ROOMS for path in (ROOT / one).rglob("*.py")]
+    lines = {str(path.relative_to(ROOT)): path.read_text("utf-8").count("\n") for path in files}
+    assert len(lines) > 100
+    assert {path: n for path, n in lines.items() if n > LONGEST} == {}
 
 
 def room(path: Path) -> str:

@@ -1,48 +1,40 @@
 """Mailings on both engines: checked, started, paused, stopped, taken over; a row becomes one message."""
 
-import asyncio
-import contextlib
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
-
 import pytest
 from conftest import NOW, open_account, run_sql
 from msgspec.structs import replace
-from test_admission import NETWORK
+from sendings import (
+    DRAFT,
+    NUMBERS,
+    Ticking,
+    a_door,
+    a_runner,
+    given,
+    listed,
+    messages,
+    ready,
+    rows_of,
+    seen,
+    told,
+    worked,
+)
 
 from hopwire import mailings as running
 from hopwire.admission import Admission
 from hopwire.contents import Draft
-from hopwire.errors import ImageUnreachable, OutcomeUnknown, Unavailable, Withdrawn
+from hopwire.errors import ImageUnreachable, Withdrawn
 from hopwire.lists import Row
-from hopwire.mailing import Command, Mailing, RowState, State
+from hopwire.mailing import Command, State
 from hopwire.mailings import LEASE_MS, MailingRunner
 from hopwire.model import Account, AccountStatus, Price, SendRequest, SmsText
-from hopwire.routing import Times
 from hopwire.store import Store
 from hopwire.store import mailings as keeping
 from hopwire.store.directory import Directory
-from hopwire.store.engine import Engine
 from hopwire.store.inbox import Inbox
 from hopwire.store.ledger import Ledger
-from hopwire.store.mailings import BROKEN_OFF_MS, KeptRow, Mailings, Texts
+from hopwire.store.mailings import BROKEN_OFF_MS, Mailings, Texts
 from hopwire.store.notices import Notices
 from hopwire.store.prices import PriceBook
-
-DRAFT = Draft(sender="Shop", message="Hi {{name}}")
-NUMBERS = [f"3805011122{n}" for n in range(10, 40)]
-Clock = Callable[[], int]
-
-
-class Ticking:
-    """A clock by which each turn is over after one page."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> int:
-        self.now += 600
-        return self.now
 
 
 @pytest.fixture(autouse=True)
@@ -62,66 +54,9 @@ async def door(store: Store, directory: Directory) -> Admission:
     return await a_door(store)
 
 
-async def a_door(store: Store, check_image: Any = None) -> Admission:
-    made = Admission(store, Directory(store.engine), NETWORK, Times(3600, 15, 15), check_image)
-    await made.refresh()
-    return made
-
-
-def a_runner(
-    door: Admission, engine: Engine, worker: str = "one", clock: Clock | None = None
-) -> MailingRunner:
-    return MailingRunner(door, Mailings(engine), Directory(engine), worker, 6, clock or (lambda: NOW))
-
-
 @pytest.fixture
 def runner(door: Admission, store: Store) -> MailingRunner:
     return a_runner(door, store.engine)
-
-
-def listed(*numbers: str, **values: str) -> list[Row]:
-    return [Row(line=n, number=one, values={"name": "Anna"} | values) for n, one in enumerate(numbers, 2)]
-
-
-async def given(mailings: Mailings, account: Account, rows: Sequence[Row], draft: Draft = DRAFT) -> int:
-    """A mailing with these rows, to be checked."""
-    mailing_id = await mailings.create(account.id, "Sale", draft, NOW)
-    for at in range(0, len(rows), 3):
-        assert await mailings.add(account.id, mailing_id, rows[at : at + 3])
-    assert await mailings.complete(account.id, mailing_id)
-    return mailing_id
-
-
-async def ready(mailings: Mailings, runner: MailingRunner, account: Account, *numbers: str) -> int:
-    """A mailing to these numbers that is checked."""
-    mailing_id = await given(mailings, account, listed(*numbers))
-    await worked(runner)
-    return mailing_id
-
-
-async def worked(runner: MailingRunner) -> None:
-    """The runner has done what there is to do."""
-    while await runner.turn():
-        pass
-
-
-async def told(mailings: Mailings, account: Account, mailing_id: int, command: Command) -> list[State]:
-    return [one.state for one in await mailings.tell(account.id, [mailing_id], command, NOW)]
-
-
-async def seen(mailings: Mailings, account: Account, mailing_id: int) -> Mailing:
-    found = await mailings.one(account.id, mailing_id)
-    assert found is not None
-    return found
-
-
-async def rows_of(mailings: Mailings, account: Account, mailing_id: int) -> list[KeptRow]:
-    return await mailings.rows(account.id, mailing_id, list(RowState), 1000)
-
-
-def messages(url: str) -> list[str]:
-    """The recipients of what was accepted, in the order of the ids."""
-    return [row[0] for row in run_sql(url, "SELECT recipient FROM messages ORDER BY id")]
 
 
 # ---- checking
@@ -421,126 +356,6 @@ async def test_a_picture_that_all_rows_share_pauses_it_and_one_of_a_row_is_the_r
     shared, own = [await seen(mailings, account, one) for one in ids]
     assert (shared.state, shared.reason, shared.bad) == (State.PAUSED, "image_unreachable", 0)
     assert (own.state, own.bad) == (State.READY, 3)
-
-
-# ---- whatever dies
-
-
-class Faulty:
-    """An engine whose nth call, of all verbs, goes wrong; without a fault, the process dies there."""
-
-    def __init__(self, engine: Engine, fault: type[Exception] | None, *, after: bool) -> None:
-        self.engine = engine
-        self.left = 0
-        self.dead = asyncio.Event()
-        self._fault = fault
-        self._after = after
-
-    async def write(self, work: Any, *, at_leisure: bool = False) -> Any:
-        return await self._call(self.engine.write, work)
-
-    async def read(self, work: Any) -> Any:
-        return await self._call(self.engine.read, work)
-
-    async def _call(self, verb: Any, work: Any) -> Any:
-        self.left -= 1
-        if self.left == 0 and not self._after:
-            await self._fail()
-        result = await verb(work)
-        if self.left == 0 and self._after:
-            await self._fail()
-        return result
-
-    async def _fail(self) -> None:
-        if self._fault:
-            raise self._fault
-        self.dead.set()
-        await asyncio.Event().wait()
-
-    async def lives_through(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do it, as far as that goes."""
-        doing, dying = asyncio.ensure_future(work), asyncio.ensure_future(self.dead.wait())
-        await asyncio.wait([doing, dying], return_when=asyncio.FIRST_COMPLETED)
-        for one in (doing, dying):
-            one.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Unavailable):
-                await one
-
-
-@pytest.mark.parametrize(
-    ("fault", "after"),
-    [
-        pytest.param(None, False, id="killed before the commit"),
-        pytest.param(None, True, id="killed behind the commit"),
-        pytest.param(OutcomeUnknown, True, id="nobody knows whether it was done"),
-    ],
-)
-async def test_whatever_step_fails_a_row_becomes_one_message(
-    mailings: Mailings,
-    store: Store,
-    door: Admission,
-    directory: Directory,
-    account: Account,
-    store_url: str,
-    fault: type[Exception] | None,
-    after: bool,
-) -> None:
-    nth, met = 0, True
-    while met:
-        nth += 1
-        mailing_id = await given(mailings, account, listed(*NUMBERS[:3], "12", NUMBERS[0]))
-        faulty = Faulty(store.engine, fault, after=after)
-        met = await with_a_fault(store, faulty, account, mailing_id, nth)
-        mailing = await seen(mailings, account, mailing_id)
-        assert (mailing.state, mailing.good, mailing.bad, mailing.repeated) == (State.DONE, 3, 1, 1), nth
-        assert (mailing.accepted, mailing.refused, mailing.price) == (3, 0, 1500), nth
-        assert sorted(messages(store_url)) == sorted(NUMBERS[:3] * nth), nth
-    assert nth > 20
-    assert not any((await directory.fsck()).values())
-
-
-async def with_a_fault(store: Store, faulty: Faulty, account: Account, mailing_id: int, nth: int) -> bool:
-    """Check and send it in a process whose nth step fails, then in another; whether there was such a step."""
-    mailings = Mailings(store.engine)
-    dying = a_runner(await a_door(Store(faulty)), faulty, "dying")  # type: ignore[arg-type]
-    heir = a_runner(await a_door(store), store.engine, "heir", lambda: NOW + LEASE_MS)
-    faulty.left = nth
-    for command in (Command.START, None):
-        if not faulty.dead.is_set():
-            await faulty.lives_through(worked(dying))
-        await worked(heir)
-        if command:
-            await told(mailings, account, mailing_id, command)
-    return faulty.left <= 0
-
-
-async def test_a_process_that_has_lost_its_mailing_does_no_harm(
-    mailings: Mailings, door: Admission, store: Store, directory: Directory, account: Account, store_url: str
-) -> None:
-    """It was away for longer than its lease, and both are at it now."""
-    slow = a_runner(door, store.engine, "slow")
-    other = a_runner(await a_door(store), store.engine, "other", lambda: NOW + 2 * LEASE_MS)
-    mailing_id = await given(mailings, account, listed(*NUMBERS, NUMBERS[0]))
-    await asyncio.gather(worked(slow), worked(other))
-    mailing = await seen(mailings, account, mailing_id)
-    assert (mailing.state, mailing.good, mailing.repeated) == (State.READY, 30, 1)
-    await told(mailings, account, mailing_id, Command.START)
-    await asyncio.gather(worked(slow), worked(other))
-    await worked(other)
-    mailing = await seen(mailings, account, mailing_id)
-    assert (mailing.state, mailing.accepted, mailing.refused) == (State.DONE, 30, 0)
-    assert sorted(messages(store_url)) == NUMBERS
-    assert not any((await directory.fsck()).values())
-
-
-async def test_of_two_processes_one_is_at_a_mailing(
-    mailings: Mailings, runner: MailingRunner, account: Account
-) -> None:
-    mailing_id = await given(mailings, account, listed(NUMBERS[0]))
-    took = [await mailings.take(worker, NOW, LEASE_MS) for worker in ("one", "two")]
-    assert [one and one.id for one in took] == [mailing_id, None]
-    assert (again := await mailings.take("two", NOW + LEASE_MS, LEASE_MS)) and again.id == mailing_id
-    assert await mailings.keep_checked(account.id, mailing_id, "one", []) is None
 
 
 # ---- whose it is

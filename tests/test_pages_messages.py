@@ -19,7 +19,7 @@ from hopwire.privacy import pseudonym
 from hopwire.store import search
 from hopwire.store.audit import Audit
 from hopwire.store.inbox import Inbox
-from hopwire.web.pages import held, inbox, messages
+from hopwire.web.pages import inbox, messages
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -78,6 +78,13 @@ async def table(cabinet: Cabinet, path: str, login: str) -> list[dict[str, str]]
     assert reply.headers["content-disposition"].startswith("attachment; ")
     assert reply.text.startswith("\ufeff")
     return list(csv.DictReader(io.StringIO(reply.text[1:], newline="")))
+
+
+async def hold(cabinet: Cabinet, n: int) -> list[int]:
+    """Messages to numbers in a row, of which the first ones leave; the ids of all."""
+    await cabinet.gateway.directory.set_account(1, {"limits": Limits(destinations=("*",), sequence=2)})
+    key = await cabinet.gateway.new_key(1)
+    return [await cabinet.gateway.send(key=key, to=f"38050777{i:04}") for i in range(n)]
 
 
 # ---- lists
@@ -331,69 +338,6 @@ async def test_the_operator_gives_back_what_a_message_has_cost(cabinet: Cabinet)
     assert "nothing%20to%20give%20back" in again.headers["set-cookie"]
     empty = await cabinet.post(f"/operator/messages/{message_id}/refund", {"note": " "}, "boss")
     assert empty.status == 422
-
-
-# ---- what waits for the operator
-
-
-async def hold(cabinet: Cabinet, n: int) -> list[int]:
-    """Messages to numbers in a row, of which the first ones leave; the ids of all."""
-    await cabinet.gateway.directory.set_account(1, {"limits": Limits(destinations=("*",), sequence=2)})
-    key = await cabinet.gateway.new_key(1)
-    return [await cabinet.gateway.send(key=key, to=f"38050777{i:04}") for i in range(n)]
-
-
-async def test_held_messages_are_released_or_deleted(cabinet: Cabinet) -> None:
-    ids = await hold(cabinet, 5)
-    waiting = ids[1:]
-    person = await cabinet.person("boss")
-    page = await person.open("/operator/holds")
-    await expect(page.get_by_role("checkbox")).to_have_count(len(waiting))
-    await page.get_by_role("button", name="Release what is chosen").click()
-    await expect(page.get_by_role("status")).to_have_text("Nothing was chosen that is still held.")
-    await page.get_by_label(f"Message {waiting[0]}").check()
-    await page.get_by_role("button", name="Release what is chosen").click()
-    await expect(page.get_by_role("status")).to_have_text("1 message was released.")
-    await page.get_by_role("link", name="its block").first.click()
-    await expect(page.get_by_text("To numbers that begin with 380507770")).to_be_visible()
-    await page.get_by_role("button", name="Delete what is chosen").click()
-    await expect(page.get_by_role("status")).to_have_text(f"{len(waiting) - 1} messages were deleted.")
-    await expect(page.get_by_text("No message is held.")).to_be_visible()
-    assert await found(cabinet, status="0") == [waiting[0], ids[0]]
-    assert await found(cabinet, status="10") == waiting[:0:-1]
-
-
-async def test_a_held_message_says_so_and_can_be_taken_back(cabinet: Cabinet) -> None:
-    *_, message_id = await hold(cabinet, 3)
-    text = (await cabinet.get(f"/messages/{message_id}", "shop")).text
-    assert "Held until somebody has looked at it" in text
-    assert "It is held, and deleted at" in text
-    await cabinet.post(f"/messages/{message_id}/delete", {}, "shop")
-    assert await found(cabinet, status="10") == [message_id]
-
-
-async def test_held_messages_are_chosen_by_account(cabinet: Cabinet) -> None:
-    ids = await hold(cabinet, 3)
-    for login, shown in (("shop", True), ("rival", False), ("nobody", False)):
-        text = (await cabinet.get(f"/operator/holds?account={login}", "boss")).text
-        assert (f'value="{ids[-1]}"' in text) is shown, login
-
-
-async def test_receipts_without_a_message_are_listed_page_by_page(
-    cabinet: Cabinet, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(held, "PAGE", 2)
-    for name in "abc":
-        await report(cabinet, f"lost-{name}", Outcome.FAILED, code="UNDELIV")
-    person = await cabinet.person("boss")
-    page = await person.open("/operator/receipts")
-    shown = page.locator("tbody code")
-    await expect(shown).to_have_text(["lost-c", "UNDELIV", "lost-b", "UNDELIV"])
-    await page.get_by_role("link", name="Older").click()
-    await expect(shown).to_have_text(["lost-a", "UNDELIV"])
-    await page.get_by_label("Connector").select_option("viber")
-    await page.get_by_role("button", name="Show").click()
-    await expect(page.get_by_text("Every receipt has found its message.")).to_be_visible()
 
 
 # ---- the inbox

@@ -13,7 +13,7 @@ from playwright.async_api import Browser, Page, expect
 from simulated import Simulated, simulated
 from system import PATIENCE_S
 
-from hopwire.model import STATUS_TEXT, FlashSms, SmsText, Status, WapPush
+from hopwire.model import STATUS_TEXT, FlashSms, SmsContent, SmsText, Status, WapPush
 from hopwire.simulators import phone as phone_page
 from hopwire.simulators.phone import Badge, Missing, Told, ToldStep, badge, clock, curl, phones
 from hopwire.simulators.record import Received
@@ -183,39 +183,34 @@ async def visit(browser: Browser, far: Simulated, **options: Any) -> Visit:
     return visit
 
 
+VIBER_SENT: list[tuple[str, int, dict[str, str]]] = [
+    (BASE + "67", 225, {"#txt": "Your table for two is booked.\nTonight at 19:00, by the window."}),
+    (BASE + "67", 207, {"#img": "https://example.com/menu/autumn.png"}),
+    (
+        BASE + "67",
+        208,
+        {
+            "#txt": "Вибачте, ми трохи запізнюємось. Перенести?",
+            "#img": "https://example.com/terrace.jpg",
+            "#caption": "Choose a time",
+            "#action": "https://example.com/book",
+        },
+    ),
+    (BASE + "01", 225, {"#txt": "Your code is 4821."}),
+]
+SMS_SENT: list[tuple[str, SmsContent]] = [
+    (BASE + "02", SmsText(text="Your parcel has arrived. Collect it by Friday.")),
+    (BASE + "05", SmsText(text="Ваша посилка прибула до відділення. " * 5)),
+    (BASE + "03", FlashSms(text="Your code: 4821")),
+    (BASE + "03", WapPush(url="https://example.com/ticket/17", text="Your ticket")),
+    (BASE + "06", SmsText(text="Nobody sees this")),
+]
+
+
 async def send(far: Simulated) -> None:
     """One message of each kind, from two providers, to a few phones; and what a gateway tells of them."""
-    tokens = [
-        (await far.viber(number, type=type_, message=message | {"#tracking_data": ""}))["message_token"]
-        for number, type_, message in (
-            (BASE + "67", 225, {"#txt": "Your table for two is booked.\nTonight at 19:00, by the window."}),
-            (BASE + "67", 207, {"#img": "https://example.com/menu/autumn.png"}),
-            (
-                BASE + "67",
-                208,
-                {
-                    "#txt": "Вибачте, ми трохи запізнюємось. Перенести?",
-                    "#img": "https://example.com/terrace.jpg",
-                    "#caption": "Choose a time",
-                    "#action": "https://example.com/book",
-                },
-            ),
-            (BASE + "01", 225, {"#txt": "Your code is 4821."}),
-        )
-    ]
-    for _ in range(5):
-        await far.gateway.called_back()
-    async with far.esme() as esme:
-        ids = []
-        for number, content in (
-            (BASE + "02", SmsText(text="Your parcel has arrived. Collect it by Friday.")),
-            (BASE + "05", SmsText(text="Ваша посилка прибула до відділення. " * 5)),
-            (BASE + "03", FlashSms(text="Your code: 4821")),
-            (BASE + "03", WapPush(url="https://example.com/ticket/17", text="Your ticket")),
-            (BASE + "06", SmsText(text="Nobody sees this")),
-        ):
-            for _ in esme.submit(number, content, registered_delivery=0):
-                ids.append((await esme.hears(smpp.SubmitSmResp)).message_id)
+    tokens = await send_by_viber(far)
+    ids = await send_by_sms(far)
     rows: list[tuple[int, int, str, list[ToldStep]]] = [
         (99, 0, "scheduled", [viber("waiting"), sms("waiting")]),
         (12, 50, "in parts", [viber("expired"), sms("delivered", "failed", "failed")]),
@@ -230,18 +225,41 @@ async def send(far: Simulated) -> None:
         (67, 2, tokens[2], [HELD, sms("waiting")]),
         (2, 3, ids[0], [NOT_HIS, sms("delivered")]),
     ]
-    far.gateway.statuses = [
-        {
-            "id": 84523377 + i,
-            "status": status,
-            "text": STATUS_TEXT[Status(status)],
-            "provider_ids": [provider_id],
-            "recipient": f"{BASE}{ending:02d}",
-            "viber_sender": "Cafe",
-            "steps": msgspec.to_builtins(steps),
-        }
-        for i, (ending, status, provider_id, steps) in reversed(list(enumerate(rows)))
+    far.gateway.statuses = [as_told(i, *row) for i, row in reversed(list(enumerate(rows)))]
+
+
+async def send_by_viber(far: Simulated) -> list[str]:
+    """The tokens of the messages, of which all that Viber tells has come."""
+    tokens = [
+        (await far.viber(number, type=type_, message=message | {"#tracking_data": ""}))["message_token"]
+        for number, type_, message in VIBER_SENT
     ]
+    for _ in range(5):
+        await far.gateway.called_back()
+    return tokens
+
+
+async def send_by_sms(far: Simulated) -> list[str]:
+    """The SMSC's ids of all parts."""
+    ids = []
+    async with far.esme() as esme:
+        for number, content in SMS_SENT:
+            for _ in esme.submit(number, content, registered_delivery=0):
+                ids.append((await esme.hears(smpp.SubmitSmResp)).message_id)
+    return ids
+
+
+def as_told(i: int, ending: int, status: int, provider_id: str, steps: list[ToldStep]) -> dict[str, Any]:
+    """A message as the gateway tells of it to the page."""
+    return {
+        "id": 84523377 + i,
+        "status": status,
+        "text": STATUS_TEXT[Status(status)],
+        "provider_ids": [provider_id],
+        "recipient": f"{BASE}{ending:02d}",
+        "viber_sender": "Cafe",
+        "steps": msgspec.to_builtins(steps),
+    }
 
 
 async def overflow(page: Page) -> int:
