@@ -3,20 +3,23 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pytest
 from conftest import NOW, run_sql
 from test_admission import NETWORK
 
+from hopwire import mailings as running
 from hopwire.admission import Admission
 from hopwire.contents import Draft
 from hopwire.lists import Row
 from hopwire.mailing import Command, Mailing, RowState, State
 from hopwire.mailings import MailingRunner
-from hopwire.model import Account
+from hopwire.model import Account, Price
 from hopwire.routing import Times
 from hopwire.store import Store
 from hopwire.store.directory import Directory
 from hopwire.store.engine import Engine
 from hopwire.store.mailings import KeptRow, Mailings
+from hopwire.store.prices import PriceBook
 
 DRAFT = Draft(sender="Shop", message="Hi {{name}}")
 NUMBERS = [f"3805011122{n}" for n in range(10, 40)]
@@ -32,6 +35,28 @@ class Ticking:
     def __call__(self) -> int:
         self.now += 600
         return self.now
+
+
+@pytest.fixture(autouse=True)
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "PAGE", 4)
+    monkeypatch.setattr(running, "AT_A_TIME", 2)
+
+
+@pytest.fixture
+def mailings(store: Store) -> Mailings:
+    return Mailings(store.engine)
+
+
+@pytest.fixture
+async def door(store: Store, directory: Directory) -> Admission:
+    await PriceBook(directory.engine).put([Price("sms", "", 500), Price("viber", "", 300)])
+    return await a_door(store)
+
+
+@pytest.fixture
+def runner(door: Admission, store: Store) -> MailingRunner:
+    return a_runner(door, store.engine)
 
 
 async def a_door(store: Store, check_image: Any = None) -> Admission:

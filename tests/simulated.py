@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import aiohttp
+import pytest
 from aiohttp import web
 from system import PATIENCE_S
 
@@ -202,3 +203,9 @@ async def simulated(**options: Any) -> AsyncIterator[Simulated]:
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.fixture
+async def far() -> AsyncIterator[Simulated]:
+    async with simulated() as far:
+        yield far

@@ -9,12 +9,16 @@ from sendings import (
     Ticking,
     a_door,
     a_runner,
+    door,
     given,
     listed,
+    mailings,
     messages,
     ready,
     rows_of,
+    runner,
     seen,
+    small_pages,
     told,
     worked,
 )
@@ -26,7 +30,7 @@ from hopwire.errors import ImageUnreachable, Withdrawn
 from hopwire.lists import Row
 from hopwire.mailing import Command, State
 from hopwire.mailings import LEASE_MS, MailingRunner
-from hopwire.model import Account, AccountStatus, Price, SendRequest, SmsText
+from hopwire.model import Account, AccountStatus, SendRequest, SmsText
 from hopwire.store import Store
 from hopwire.store import mailings as keeping
 from hopwire.store.directory import Directory
@@ -34,29 +38,8 @@ from hopwire.store.inbox import Inbox
 from hopwire.store.ledger import Ledger
 from hopwire.store.mailings import BROKEN_OFF_MS, Mailings, Texts
 from hopwire.store.notices import Notices
-from hopwire.store.prices import PriceBook
 
-
-@pytest.fixture(autouse=True)
-def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "PAGE", 4)
-    monkeypatch.setattr(running, "AT_A_TIME", 2)
-
-
-@pytest.fixture
-def mailings(store: Store) -> Mailings:
-    return Mailings(store.engine)
-
-
-@pytest.fixture
-async def door(store: Store, directory: Directory) -> Admission:
-    await PriceBook(directory.engine).put([Price("sms", "", 500), Price("viber", "", 300)])
-    return await a_door(store)
-
-
-@pytest.fixture
-def runner(door: Admission, store: Store) -> MailingRunner:
-    return a_runner(door, store.engine)
+__all__ = ["door", "mailings", "runner", "small_pages"]  # fixtures
 
 
 # ---- checking

@@ -11,47 +11,29 @@ from sendings import (
     NUMBERS,
     a_door,
     a_runner,
+    door,
     given,
     listed,
+    mailings,
     messages,
+    runner,
     seen,
+    small_pages,
     told,
     worked,
 )
 
-from hopwire import mailings as running
 from hopwire.admission import Admission
 from hopwire.errors import OutcomeUnknown, Unavailable
 from hopwire.mailing import Command, State
 from hopwire.mailings import LEASE_MS, MailingRunner
-from hopwire.model import Account, Price
+from hopwire.model import Account
 from hopwire.store import Store
 from hopwire.store.directory import Directory
 from hopwire.store.engine import Engine
 from hopwire.store.mailings import Mailings
-from hopwire.store.prices import PriceBook
 
-
-@pytest.fixture(autouse=True)
-def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "PAGE", 4)
-    monkeypatch.setattr(running, "AT_A_TIME", 2)
-
-
-@pytest.fixture
-def mailings(store: Store) -> Mailings:
-    return Mailings(store.engine)
-
-
-@pytest.fixture
-async def door(store: Store, directory: Directory) -> Admission:
-    await PriceBook(directory.engine).put([Price("sms", "", 500), Price("viber", "", 300)])
-    return await a_door(store)
-
-
-@pytest.fixture
-def runner(door: Admission, store: Store) -> MailingRunner:
-    return a_runner(door, store.engine)
+__all__ = ["door", "mailings", "runner", "small_pages"]  # fixtures
 
 
 class Faulty:

@@ -2,7 +2,7 @@
 
 import pytest
 from conftest import NOW
-from test_mailings import (
+from sendings import (
     DRAFT,
     NUMBERS,
     door,
@@ -16,7 +16,7 @@ from test_mailings import (
     told,
     worked,
 )
-from test_mailings import messages as messages_of
+from sendings import messages as messages_of
 from test_retention import SECRET, dump, forget
 
 from hopwire.lists import Row

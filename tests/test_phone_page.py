@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from cabinet import ARTEFACTS, chromium
 from playwright.async_api import Browser, Page, expect
-from simulated import Simulated, simulated
+from simulated import Simulated, far, simulated
 from system import PATIENCE_S
 
 from hopwire.model import STATUS_TEXT, FlashSms, SmsContent, SmsText, Status, WapPush
@@ -18,6 +18,8 @@ from hopwire.simulators import phone as phone_page
 from hopwire.simulators.phone import Badge, Missing, Told, ToldStep, badge, clock, curl, phones
 from hopwire.simulators.record import Received
 from hopwire.smpp import pdu as smpp
+
+__all__ = ["far"]  # a fixture
 
 NASTY = """<script>alert(1)</script><img src=x onerror=alert(1)>"'&"""
 BASE = "3805012345"
@@ -146,12 +148,6 @@ def test_the_example_is_safe_in_a_shell() -> None:
 
 
 # ---- in a browser
-
-
-@pytest.fixture
-async def far() -> AsyncIterator[Simulated]:
-    async with simulated() as far:
-        yield far
 
 
 @pytest.fixture

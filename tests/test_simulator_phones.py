@@ -2,13 +2,12 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from simulated import Simulated, simulated
+from simulated import Simulated, far, simulated
 from test_simulators import BASE, BUTTON, HELLO, IMAGE, LONG, OTHER, TEXT
 
 from hopwire import wap
@@ -18,11 +17,7 @@ from hopwire.simulators.record import Record, Shown
 from hopwire.smpp import pdu as smpp
 from hopwire.smpp.part import Part, read_part
 
-
-@pytest.fixture
-async def far() -> AsyncIterator[Simulated]:
-    async with simulated() as far:
-        yield far
+__all__ = ["far"]  # a fixture
 
 
 @pytest.mark.parametrize(

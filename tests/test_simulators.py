@@ -1,12 +1,11 @@
 """The simulators do with a message what the table of endings says, on real sockets."""
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 import pytest
-from simulated import Simulated, simulated
+from simulated import Simulated, far
 
 from hopwire.model import SmsText
 from hopwire.simulators import smsc
@@ -14,17 +13,13 @@ from hopwire.simulators.scenario import SCENARIOS, Refusals, scenario, table
 from hopwire.smpp import pdu as smpp
 from hopwire.smpp.receipt import parse
 
+__all__ = ["far"]  # a fixture
+
 BASE = "3805012345"
 OTHER = BASE + "99"
 HELLO = SmsText(text="Hello")
 LONG = SmsText(text="Long " * 40)
 ENDINGS = [*SCENARIOS, "99"]
-
-
-@pytest.fixture
-async def far() -> AsyncIterator[Simulated]:
-    async with simulated() as far:
-        yield far
 
 
 # ---- the table
