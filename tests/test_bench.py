@@ -54,10 +54,11 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 
 def figures(folder: Path, *words: str) -> dict[str, Any]:
-    """What a run says; it leaves nothing behind."""
+    """What a run says, beside how far it is; it leaves nothing behind."""
     run = started(*words, "--json", folder=folder)
     out, err = run.communicate()
-    assert (run.returncode, err) == (0, "")
+    assert run.returncode == 0, err
+    assert all(line.startswith(words[0].replace(".", ": ") + ": ") for line in err.splitlines()), err
     assert list(folder.iterdir()) == []
     said: dict[str, Any] = json.loads(out)
     return said
