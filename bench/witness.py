@@ -28,6 +28,10 @@ class Seen(msgspec.Struct):
         """The longest of both."""
         return Seen(max(self.sync_ms, other.sync_ms), max(self.late_ms, other.late_ms))
 
+    def rounded(self) -> "Seen":
+        """In tenths of milliseconds."""
+        return Seen(round(self.sync_ms, 1), round(self.late_ms, 1))
+
 
 class Witness:
     """Looks in a thread of its own."""
@@ -37,10 +41,10 @@ class Witness:
         self._seen = Seen()
 
     def since_last(self) -> Seen:
-        """What was seen since the last time this was asked, in tenths of milliseconds."""
+        """What was seen since the last time this was asked."""
         with self._lock:
             seen, self._seen = self._seen, Seen()
-        return Seen(round(seen.sync_ms, 1), round(seen.late_ms, 1))
+        return seen
 
     def look(self, fd: int, end: threading.Event) -> None:
         """Look until the end; `fd` is of a file that has its block on disk."""

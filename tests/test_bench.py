@@ -149,7 +149,7 @@ def test_the_soak_tells_what_the_gateway_holds(tmp_path: Path) -> None:
         assert sample["rss_mb"] > 1
         assert sample["files"] > 3
         assert sample["wal_mb"] >= 0
-        assert sample["machine"]["sync_ms"] > 0
+        assert set(sample["machine"]) == {"sync_ms", "late_ms"}
 
 
 def test_a_witness_tells_the_worst_since_it_was_asked_last(tmp_path: Path) -> None:
