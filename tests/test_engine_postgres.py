@@ -72,6 +72,17 @@ async def test_an_update_of_many_rows_reads_no_others(served: Store, name: str) 
     assert re.search(r"Index Cond: \(.*\bid = ", await served.engine.write(plan))
 
 
+async def test_what_writes_is_planned_once_and_what_reads_for_its_values(served: Store) -> None:
+    def look(tx: Tx) -> tuple[int, int]:
+        tx.all("no_account_among", channel="viber", numbers=["380501234567"], now=NOW)
+        plans = "SELECT generic_plans, custom_plans FROM pg_prepared_statements"
+        return tuple(ask(tx, f"{plans} WHERE statement LIKE 'SELECT number, until%'").rows[0])
+
+    for n in (1, 2):
+        assert await served.engine.write(look) == (n, 0)
+    assert await served.engine.read(look) == (2, 1)
+
+
 async def test_a_deadlock_is_tried_again(served: Store, postgres_url: str) -> None:
     directory = Directory(served.engine)
     await open_account(directory, login="other")

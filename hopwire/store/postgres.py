@@ -4,7 +4,8 @@ A transaction is a plain function that has to wait midway: it runs in a greenlet
 server works. What it does not look at leaves with what it does, see pipeline.py.
 
 Every statement has an index made for it. Without this said, a table that has grown since it was last analyzed
-is read from end to end: a plan is chosen by statistics, and those of a new installation are a guess.
+is read from end to end: a plan is chosen by statistics, and those of a new installation are a guess. For the
+same reason what writes is planned once, whatever the values. Searches are planned for theirs.
 
 A transaction that met a deadlock or a serialization failure runs again, and so does one that finds out that
 its connection had died before. One whose connection broke at the commit has an unknown outcome.
@@ -48,7 +49,7 @@ SETTINGS = (
     " SET synchronous_commit = on;"  # an id is a promise, whatever the server's default
     " SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '30s'"  # not for ever
 )
-
+ONE_PLAN = "SET LOCAL plan_cache_mode = force_generic_plan"
 
 Plurals = dict[str, str | None]  # of statements by name: for many rows; None: each row is one statement
 
@@ -99,6 +100,7 @@ class PostgresTx:
     def whole(self, work: Callable[["PostgresTx"], T]) -> T:
         """Run `work` and commit; when anything fails, undo all of it."""
         self._pipeline.send("BEGIN")
+        self._pipeline.send(ONE_PLAN)
         try:
             result = work(self)
             self.committing = True
