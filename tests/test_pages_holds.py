@@ -8,6 +8,8 @@ from test_pages_messages import found, hold, report
 from hopwire.model import Outcome
 from hopwire.web.pages import held
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 
 async def test_held_messages_are_released_or_deleted(cabinet: Cabinet) -> None:
     ids = await hold(cabinet, 5)

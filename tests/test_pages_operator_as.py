@@ -1,5 +1,6 @@
 """The operator looks at the cabinet of a customer as the customer does, and how far that goes."""
 
+import pytest
 from cabinet import Cabinet
 from test_pages_operator import account, do
 
@@ -8,6 +9,8 @@ from hopwire.model import AccountStatus
 from hopwire.store.sessions import Sessions
 from hopwire.web.pages import PAGES
 from hopwire.web.pages.visit import Who
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_nobody_enters_the_account_of_an_operator_or_a_closed_one(cabinet: Cabinet) -> None:
