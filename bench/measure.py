@@ -5,13 +5,14 @@ Rule: the kernel is asked (/proc, so Linux only), never the process that is meas
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 PROC = Path("/proc")
+BLOCK = 4096  # bytes
 
 
 class Usage(NamedTuple):
@@ -69,15 +70,16 @@ def fsync_ms(folder: Path) -> float:
     """What it costs to get 4 KiB onto the disk that holds `folder`: the median of 50 times."""
     path = folder / "fsync"
     with path.open("wb", buffering=0) as file:
-        times = [_timed_fsync(file.fileno()) for _ in range(50)]
+        times = [timed_sync(os.fsync, file.fileno()) for _ in range(50)]
     path.unlink()
     return median(times) * 1000
 
 
-def _timed_fsync(fd: int) -> float:
+def timed_sync(sync: Callable[[int], None], fd: int) -> float:
+    """How many seconds it takes to write the first block of a file, and to get it onto the disk."""
     began = time.perf_counter()
-    os.pwrite(fd, bytes(4096), 0)
-    os.fsync(fd)
+    os.pwrite(fd, bytes(BLOCK), 0)
+    sync(fd)
     return time.perf_counter() - began
 
 

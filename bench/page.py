@@ -219,18 +219,19 @@ def _stored(lines: Sequence[Line], plot: str | None) -> str:
 SHORT = " That is too short to judge memory by: the store fills its cache of pages first."
 
 
+def stretches(soaked: Line) -> list[tuple[Line, Line]]:
+    """What the gateway held at the end of each stretch of a soak, and the latency in it."""
+    return list(zip(soaked["samples"], soaked["slices"], strict=False))
+
+
 def _soak(lines: Sequence[Line], plot: str | None) -> str:
     rows, said = [], ""
     for line in of(lines, "soak"):
-        samples, slices = line["samples"], line["slices"]
-        p99 = [one["p99_ms"] for one in slices]
-        slowest, last = p99.index(max(p99)), min(len(samples), len(slices)) - 1
-        for name, at in (
-            ("after the first third", last // 3),
-            ("the slowest", slowest),
-            ("at the end", last),
-        ):
-            rows.append(_soaked(name, samples[at], slices[at]))
+        some = stretches(line)
+        p99 = [one["p99_ms"] for _, one in some]
+        rows.append(_soaked("after the first third", *some[(len(some) - 1) // 3]))
+        rows.append(_soaked("the slowest", *some[p99.index(max(p99))]))
+        rows.append(_soaked("at the end", *some[-1]))
         said += (
             f"\n{count(line['offered'])} requests a second for {line['seconds'] / 60:.1f} minutes, mixed as"
             f" above: {count(line['errors'])} errors; all {count(line['sent'])} messages ended. Of {len(p99)}"

@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from bench.page import NAMES, Line, count, of
+from bench.page import NAMES, Line, count, of, stretches
 
 SIZE = (7.0, 3.6)  # inches
 DPI = 100
@@ -78,7 +78,7 @@ def _stored(lines: Sequence[Line], axes: Axes) -> bool:
 
 def _soak(lines: Sequence[Line], axes: Axes) -> bool:
     for line in of(lines, "soak")[:1]:
-        both = list(zip(line["samples"], line["slices"], strict=False))
+        both = stretches(line)
         minutes = [sample["at_s"] / 60 for sample, _ in both]
         drawn = {
             "memory, MB": [sample["rss_mb"] for sample, _ in both],

@@ -75,9 +75,9 @@ async def _samples(gateway: Rig, machine: Witness, seconds: float, every_s: floa
         await asyncio.sleep(max(0.0, began + n * every_s - time.monotonic()))
         held = holding("hopwire")
         at_s = round(time.monotonic() - began, 1)
-        rss_mb, seen = round(held.rss_mb, 1), machine.since_last().rounded()
-        samples.append(Sample(at_s, rss_mb, held.files, _wal_mb(gateway), seen))
-        told = f"{rss_mb:g} MB, the machine's longest fsync {seen.sync_ms:g} ms"
+        seen = machine.since_last().rounded()
+        samples.append(Sample(at_s, round(held.rss_mb, 1), held.files, _wal_mb(gateway), seen))
+        told = f"{held.rss_mb:.1f} MB, the machine's longest fsync {seen.sync_ms:g} ms"
         print(f"bench: soak: {at_s / 60:.1f} of {seconds / 60:.1f} min, {told}", file=sys.stderr, flush=True)
     return samples
 

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import msgspec
 
+from bench.measure import BLOCK, timed_sync
+
 PAUSE_S = 0.1
-BLOCK = 4096
 
 
 class Seen(msgspec.Struct):
@@ -51,10 +52,9 @@ class Witness:
         while not end.is_set():
             began = time.monotonic()
             end.wait(PAUSE_S)
-            woke = time.monotonic()
-            os.pwrite(fd, bytes(BLOCK), 0)
-            os.fdatasync(fd)  # not its times as well: for them the file system would sync what others wrote
-            seen = Seen((time.monotonic() - woke) * 1000, max(0.0, woke - began - PAUSE_S) * 1000)
+            late_s = max(0.0, time.monotonic() - began - PAUSE_S)
+            # not its times as well: for them the file system would sync what others wrote
+            seen = Seen(timed_sync(os.fdatasync, fd) * 1000, late_s * 1000)
             with self._lock:
                 self._seen = self._seen.worse(seen)
 

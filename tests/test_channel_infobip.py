@@ -1,4 +1,4 @@
-"""The Infobip channel: what is said to Infobip, what its answers and webhooks mean."""
+"""The Infobip channel: what is said to Infobip, what its answers mean."""
 
 import json
 from collections.abc import Mapping

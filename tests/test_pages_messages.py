@@ -1,4 +1,4 @@
-"""Messages in the pages: looking for them, what became of each, the inbox, what waits for the operator."""
+"""Messages in the pages: looking for them, what became of each, the inbox."""
 
 import csv
 import io

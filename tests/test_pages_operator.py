@@ -1,4 +1,4 @@
-"""The operator's pages about customers: who they are, their money, what they may, how one enters."""
+"""The operator's pages about customers: who they are, their money, what they may."""
 
 import pytest
 from cabinet import PASSWORD, Cabinet, is_accessible, look_over
