@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from hopwire.admission import Admission, now_ms
 from hopwire.channels import Channel
 from hopwire.channels.http import HttpChannel
 from hopwire.channels.providers import provider
+from hopwire.channels.remote import Host, RemoteChannel, Remotes
 from hopwire.channels.smpp import SmppChannel
 from hopwire.config import Config, HttpConnector
 from hopwire.credentials import Credentials, KeyUse, installation_secret, totp
@@ -68,16 +69,23 @@ class Assignment(msgspec.Struct, kw_only=True):
     config: Config
     simulators: dict[str, str] = {}  # arguments of run_simulators
     owner: str = ""  # of a web process with SQLite: the socket of the one that owns the file
+    remotes: str = (
+        ""  # of the web process that has the owner's channels over HTTP at work: the socket for that
+    )
 
 
 # ---- parts
 
 
-def channels(config: Config, worker: Worker) -> dict[str, Channel]:
-    """A channel for each connector."""
+def channels(config: Config, worker: Worker, *, remote: bool = False) -> dict[str, Channel]:
+    """A channel for each connector; `remote`: another process has those over HTTP at work."""
     made: dict[str, Channel] = {}
     for name, settings in config.connectors.items():
-        if isinstance(settings, HttpConnector):
+        if isinstance(settings, HttpConnector) and remote:
+            made[name] = RemoteChannel(
+                name, settings, partial(worker.ready, name), partial(worker.late, name)
+            )
+        elif isinstance(settings, HttpConnector):
             made[name] = HttpChannel(
                 name,
                 settings,
@@ -185,12 +193,28 @@ async def working(assignment: Assignment, store: Store) -> AsyncIterator[None]:
         ),
         requests_days=config.cabinet.requests_days,
     )
-    await worker.start(channels(config, worker), at_once=not config.store.postgres)
+    made = channels(config, worker, remote="remotes" in assignment.sockets)
+    async with meeting_host(assignment, made):
+        await worker.start(made, at_once=not config.store.postgres)
+        try:
+            async with sending_mail(config, store):
+                yield
+        finally:
+            await worker.stop()
+
+
+@contextlib.asynccontextmanager
+async def meeting_host(assignment: Assignment, made: Mapping[str, Channel]) -> AsyncIterator[None]:
+    """A door for the process that has the remote channels among these at work, where there is one."""
+    if "remotes" not in assignment.sockets:
+        yield
+        return
+    remotes = Remotes({name: one for name, one in made.items() if isinstance(one, RemoteChannel)})
+    await remotes.start(socket.socket(fileno=assignment.sockets["remotes"]))
     try:
-        async with sending_mail(config, store):
-            yield
+        yield
     finally:
-        await worker.stop()
+        await remotes.stop()
 
 
 @contextlib.asynccontextmanager
@@ -213,6 +237,33 @@ async def owning(assignment: Assignment, store: Store) -> AsyncIterator[None]:
         yield
     finally:
         await owner.stop()
+
+
+@contextlib.asynccontextmanager
+async def hosting(assignment: Assignment, store: Store) -> AsyncIterator[None]:
+    """The owner's channels over HTTP, at work in this process."""
+
+    async def keep(receipts: Sequence[Receipt]) -> Sequence[str | None]:
+        return await store.keep_receipts(receipts, now_ms())
+
+    host = Host(Path(assignment.remotes))
+    made = {
+        name: HttpChannel(
+            name,
+            settings,
+            provider(settings),
+            partial(host.ready, name),
+            partial(store.outstanding, name),
+            keep,
+        )
+        for name, settings in assignment.config.connectors.items()
+        if isinstance(settings, HttpConnector)
+    }
+    await host.start(made)
+    try:
+        yield
+    finally:
+        await host.stop()
 
 
 @contextlib.asynccontextmanager
@@ -302,6 +353,8 @@ async def run_gateway(assignment: Assignment, stopped: Awaitable[object]) -> Non
                 await stack.enter_async_context(working(assignment, store))
             if "owner" in assignment.sockets:
                 await stack.enter_async_context(owning(assignment, store))
+            if assignment.remotes:
+                await stack.enter_async_context(hosting(assignment, store))
             if assignment.role in ("gateway", "web"):
                 await stack.enter_async_context(serving(assignment, store))
             gc.freeze()  # what has been imported stays; the collector need not walk it again and again

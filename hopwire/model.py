@@ -287,13 +287,13 @@ class Fault(StrEnum):
     ROUTE = "route"  # the upstream has no way to the number, or the way would lead in a circle
 
 
-class Taken(Fact, frozen=True):
+class Taken(Fact, frozen=True, tag="taken"):
     """The upstream has it; its id may be empty where the upstream gives none."""
 
     provider_id: str
 
 
-class Later(Fact, frozen=True):
+class Later(Fact, frozen=True, tag="later"):
     """A temporary no; `throttled` does not count as a try."""
 
     after_s: float
@@ -303,7 +303,7 @@ class Later(Fact, frozen=True):
     unasked: bool = False  # our own word: the upstream was not asked, so that it has not refused
 
 
-class Never(Fact, frozen=True):
+class Never(Fact, frozen=True, tag="never"):
     """A final no."""
 
     code: str
@@ -311,7 +311,7 @@ class Never(Fact, frozen=True):
     unasked: bool = False  # as in `Later`
 
 
-class Unknown(Fact, frozen=True):
+class Unknown(Fact, frozen=True, tag="unknown"):
     """Nobody knows whether it was taken: the link or the time ended after the bytes had left."""
 
     code: str
@@ -373,23 +373,23 @@ class ConnectorState(Noun, frozen=True, kw_only=True):
     """How a connector stands in one worker process; what is counted is counted since that began."""
 
     kind: str
-    sessions: int  # bound
-    sessions_wanted: int
-    window: int  # of all its sessions
-    in_flight: int
-    rate: float | None  # messages a second that are allowed now; None: as many as go
-    state: str  # "up", "partly up", "down", "throttled", "paused", "refused"
-    last_error: str
-    last_error_at: int | None
-    bound_at: int | None
-    submitted: int
-    taken: int
-    refused: int
-    throttled: int
-    unknown: int
-    receipts: int
-    incoming: int
-    receipt_ids: str  # what was learned of the spelling of ids in receipts; empty: nothing
+    sessions: int = 0  # bound
+    sessions_wanted: int = 1
+    window: int = 0  # of all its sessions
+    in_flight: int = 0
+    rate: float | None = None  # messages a second that are allowed now; None: as many as go
+    state: str = "down"  # "up", "partly up", "down", "throttled", "paused", "refused"
+    last_error: str = ""
+    last_error_at: int | None = None
+    bound_at: int | None = None
+    submitted: int = 0
+    taken: int = 0
+    refused: int = 0
+    throttled: int = 0
+    unknown: int = 0
+    receipts: int = 0
+    incoming: int = 0
+    receipt_ids: str = ""  # what was learned of the spelling of ids in receipts; empty: nothing
     error_rate: float | None = (
         None  # of the answers of the last minute, as `pulse` counts; None: too few to say
     )

@@ -105,7 +105,7 @@ class Store:
 def channel(settings: HttpConnector, ours: Store | None = None, says: Provider | None = None) -> HttpChannel:
     """One that has not begun; named as its kind."""
     ours = ours or Store()
-    name = str(type(settings).__struct_config__.tag)
+    name = settings.kind
     return HttpChannel(name, settings, says or provider(settings), ours.has_room, ours.outstanding, ours.keep)
 
 

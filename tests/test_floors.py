@@ -20,6 +20,7 @@ FLOORS = [
     {"sms", "delivery", "limits", "access", "contents", "minutes", "tariffs", "templates"},
     {"routing", "inbox", "timeline", "mailing"},
     {"tallies"},
+    {"frames"},
     {"store", "channels", "simulators", "logs", "fetch", "mail", "regularly"},
     {"admission", "worker", "webhooks", "credentials", "accounts", "routes", "postman"},
     {"mailings"},  # each row goes the way of a request

@@ -225,26 +225,20 @@ class HttpChannel:
     @property
     def state(self) -> ConnectorState:
         """How it stands; one session stands for the connections to the provider."""
-        connected = int(self._session is not None)
         return ConnectorState(
-            kind=str(type(self._settings).__struct_config__.tag),
-            sessions=connected,
-            sessions_wanted=1,
+            kind=self._settings.kind,
+            sessions=int(self._session is not None),
             window=self._settings.window,
             in_flight=self._under_way,
-            rate=None,
             state=self._word(),
             last_error=self._error,
             last_error_at=self._error_at or None,
-            bound_at=None,
             submitted=self._counts.total() + self._under_way,
             taken=self._counts["taken"],
             refused=self._counts["refused"],
             throttled=self._counts["throttled"],
             unknown=self._counts["unknown"],
             receipts=self._receipts,  # of polls; callbacks come to the web process
-            incoming=0,
-            receipt_ids="",
         )
 
     @property

@@ -44,6 +44,7 @@ class Part:
     sockets: dict[str, socket.socket] = field(default_factory=dict)
     simulators: dict[str, str] = field(default_factory=dict)
     owner: str = ""
+    remotes: str = ""
 
     def assignment(self) -> bytes:
         """What the process is told to be, as the line of JSON that hopwire/app.py reads."""
@@ -54,6 +55,7 @@ class Part:
             "config": self.config,
             "simulators": self.simulators,
             "owner": self.owner,
+            "remotes": self.remotes,
         }
         return msgspec.json.encode(told) + b"\n"
 

@@ -131,12 +131,20 @@ def parts(config: "Config", sockets: dict[str, socket.socket], supervisor: "Supe
 
     if not config.http.web_processes:
         return [Part("gateway", "gateway", config, sockets)]
-    meeting = None if config.store.postgres else supervisor.meeting("owner")
-    inherited, owner = ({"owner": meeting}, meeting.getsockname()) if meeting else ({}, "")
     workers, webs = range(1, config.worker.processes + 1), range(1, config.http.web_processes + 1)
+    if config.store.postgres:
+        return [
+            *(Part("worker", f"worker {n}", config) for n in workers),
+            *(Part("web", f"web {n}", config, sockets) for n in webs),
+        ]
+    meetings = {name: supervisor.meeting(name) for name in ("owner", "remotes")}
+    owner, remotes = (meetings[name].getsockname() for name in ("owner", "remotes"))
     return [
-        *(Part("worker", f"worker {n}", config, inherited) for n in workers),
-        *(Part("web", f"web {n}", config, sockets, owner=owner) for n in webs),
+        Part("worker", "worker 1", config, meetings),
+        *(
+            Part("web", f"web {n}", config, sockets, owner=owner, remotes=remotes if n == 1 else "")
+            for n in webs
+        ),
     ]
 
 

@@ -35,6 +35,11 @@ class HttpConnector(Section, frozen=True, kw_only=True):
     window: Annotated[Window, about("Requests that may be under way at a time.")] = 100
     timeout_s: Annotated[Seconds, about("Seconds to wait for an answer.")] = 30
 
+    @property
+    def kind(self) -> str:
+        """By which name the settings know it."""
+        return str(self.__struct_config__.tag)
+
 
 class ViberConnector(HttpConnector, frozen=True, kw_only=True, tag_field="kind", tag="viber"):
     carries: ClassVar[frozenset[str]] = frozenset({"viber"})

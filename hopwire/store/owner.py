@@ -6,8 +6,8 @@ that it shares commits and wakes the worker; the rest they write for a moment, a
 Rule 1: an answer leaves only after what it tells of is on disk.
 Rule 2: the socket is for the processes of one gateway: it lies in a folder that nobody else may enter.
 
-On the wire, both ways, are frames: four bytes that tell the length, then MessagePack: (number, verb,
-arguments) there, and (number, how it ended, answer) back, in any order.
+In the frames (frames.py) is (number, verb, arguments) there, and (number, how it ended, answer) back, in any
+order.
 """
 
 import asyncio
@@ -18,11 +18,12 @@ from enum import IntEnum
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import msgspec
 
 from hopwire.errors import CATALOGUE, ApiError, OutcomeUnknown, Unavailable, Withdrawn
+from hopwire.frames import Frames
 from hopwire.model import Receipt
 from hopwire.store import Accepted, Order, Standing, Store
 from hopwire.store.engine import Engine
@@ -30,7 +31,6 @@ from hopwire.store.requests import Asked
 
 log = logging.getLogger(__name__)
 
-HEAD = 4
 ERRORS = {**CATALOGUE, Withdrawn.code: Withdrawn}
 
 
@@ -82,46 +82,11 @@ def _code(value: object) -> str:
 _encode = msgspec.msgpack.Encoder(enc_hook=_code).encode
 
 
-class _Frames(asyncio.Protocol):
-    """One end of a connection."""
-
-    def __init__(self, take: Callable[["_Frames", bytes], None], lost: Callable[["_Frames"], None]) -> None:
-        self._take = take
-        self._lost = lost
-        self._come = bytearray()
-        self.transport: asyncio.Transport
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)  # uvloop's own is no subclass
-        self.transport.set_write_buffer_limits(0)  # write at once, not at the end of the loop's turn
-
-    def data_received(self, data: bytes) -> None:
-        self._come += data
-        come, at = self._come, 0
-        while len(come) >= (body := at + HEAD):
-            end = body + int.from_bytes(come[at:body], "big")
-            if len(come) < end:
-                break
-            self._take(self, bytes(come[body:end]))
-            at = end
-        del come[:at]
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._lost(self)
-
-    def tell(self, *told: object) -> None:
-        """Send it, unless nobody listens any more."""
-        if self.transport.is_closing():
-            return
-        frame = _encode(told)
-        self.transport.writelines((len(frame).to_bytes(HEAD, "big"), frame))
-
-
 # ---- the owner
 
 
 class _Asked(NamedTuple):
-    caller: _Frames
+    caller: Frames
     number: int
     arguments: msgspec.Raw
 
@@ -132,7 +97,7 @@ class Owner:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._under_way: set[asyncio.Task[None]] = set()
-        self._callers: set[_Frames] = set()
+        self._callers: set[Frames] = set()
         self._orders: list[_Asked] = []  # what is to be admitted together
         self._server: asyncio.Server | None = None
 
@@ -151,12 +116,12 @@ class Owner:
         for caller in self._callers:
             caller.transport.close()
 
-    def _caller(self) -> _Frames:
-        caller = _Frames(self._take, self._callers.discard)
+    def _caller(self) -> Frames:
+        caller = Frames(self._take, self._callers.discard)
         self._callers.add(caller)
         return caller
 
-    def _take(self, caller: _Frames, frame: bytes) -> None:
+    def _take(self, caller: Frames, frame: bytes) -> None:
         number, verb, arguments = _frame(frame)
         if verb != "admit":
             self._begin(self._answer(caller, number, verb, arguments))
@@ -178,15 +143,15 @@ class Owner:
             answers = iter(await self._store.admit(list(chain(*shares))))
         except Unavailable:
             for one in asked:
-                one.caller.tell(one.number, _End.UNAVAILABLE, None)
+                one.caller.tell(_encode((one.number, _End.UNAVAILABLE, None)))
         except Exception:  # not the trouble of all: each meets its own
             for caller, number, arguments in asked:
                 await self._answer(caller, number, "admit", arguments)
         else:
             for one, share in zip(asked, shares, strict=True):
-                one.caller.tell(one.number, _End.DONE, list(islice(answers, len(share))))
+                one.caller.tell(_encode((one.number, _End.DONE, list(islice(answers, len(share))))))
 
-    async def _answer(self, caller: _Frames, number: int, verb: str, arguments: msgspec.Raw) -> None:
+    async def _answer(self, caller: Frames, number: int, verb: str, arguments: msgspec.Raw) -> None:
         answer: object = None
         try:
             answer = await getattr(self._store, verb)(*VERBS[verb].arguments(arguments))
@@ -196,14 +161,14 @@ class Owner:
         except Exception:
             log.exception("what another process has asked for failed")
             end = _End.FAILED
-        caller.tell(number, end, answer)
+        caller.tell(_encode((number, end, answer)))
 
 
 # ---- the others
 
 
 class _Waiting(NamedTuple):
-    owner: _Frames  # who was asked
+    owner: Frames  # who was asked
     verb: str
     answer: "asyncio.Future[Any]"
 
@@ -218,7 +183,7 @@ class OwnedStore(Store):
         super().__init__(engine)
         self._path = str(owner)
         self._connecting = asyncio.Lock()
-        self._owner: _Frames | None = None
+        self._owner: Frames | None = None
         self._waiting: dict[int, _Waiting] = {}
         self._numbers = 0
 
@@ -260,7 +225,7 @@ class OwnedStore(Store):
         self._numbers += 1
         answer = asyncio.get_running_loop().create_future()
         try:
-            self._owner.tell(self._numbers, verb, arguments)
+            self._owner.tell(_encode((self._numbers, verb, arguments)))
         except Exception as exc:  # a bug: something has no form on this wire
             answer.set_exception(exc)
         else:
@@ -271,14 +236,14 @@ class OwnedStore(Store):
         """Where the owner is being started again, what is asked for waits for it."""
         async with self._connecting:
             if self._owner is None or self._owner.transport.is_closing():
-                make = partial(_Frames, self._take, self._lost)
+                make = partial(Frames, self._take, self._lost)
                 try:
                     _, self._owner = await asyncio.get_running_loop().create_unix_connection(make, self._path)
                 except OSError as exc:
                     raise Unavailable from exc
         return await self._ask(verb, *arguments)
 
-    def _take(self, owner: _Frames, frame: bytes) -> None:
+    def _take(self, owner: Frames, frame: bytes) -> None:
         number, end, answer = _told(frame)
         _, verb, waiting = self._waiting[number]
         told = VERBS[verb].answer(answer) if end is _End.DONE else None
@@ -290,7 +255,7 @@ class OwnedStore(Store):
         else:
             waiting.set_exception(Unavailable() if end is _End.UNAVAILABLE else OwnerError())
 
-    def _lost(self, owner: _Frames) -> None:
+    def _lost(self, owner: Frames) -> None:
         lost = [number for number, waiting in self._waiting.items() if waiting.owner is owner]
         for number in lost:
             waiting = self._waiting.pop(number).answer
