@@ -10,6 +10,7 @@ from statistics import median
 
 from bench.figures import BenchError, Report, database, main, options, report
 from bench.load import percentile_ms
+from bench.measure import read_mb
 from bench.rig import Rig, fill_s, rig
 from hopwire.store.search import Filter, Search
 
@@ -77,7 +78,8 @@ async def _receive(gateway: Rig, args: argparse.Namespace, ids: tuple[int, int])
     before = gateway.usage()
     replies = await gateway.query(args.connections, args.seconds, ids)
     after = gateway.usage()
-    return report(gateway, args, replies, replies.ended_at - replies.began_at, before, after)
+    measured = report(gateway, args, replies, replies.ended_at - replies.began_at, before, after)
+    return measured | {"read_mb": round(read_mb(before, after), 1)}
 
 
 async def _newest(gateway: Rig) -> list[float]:

@@ -1,4 +1,4 @@
-"""What processes cost: CPU time and peak memory of everything this process has started, by title.
+"""What processes cost: CPU time, peak memory and reading of everything this process has started, by title.
 
 Rule: the kernel is asked (/proc, so Linux only), never the process that is measured.
 """
@@ -21,6 +21,7 @@ class Usage(NamedTuple):
     title: str  # "hopwire: web 1"
     cpu_s: float  # user and system time
     peak_mb: float  # most memory that was resident at a time
+    read_mb: float = 0.0  # from the disk, because it was not in memory
 
 
 class Holding(NamedTuple):
@@ -50,6 +51,11 @@ def cpu_by_title(before: Mapping[int, Usage], after: Mapping[int, Usage]) -> dic
         earlier = before[pid].cpu_s if pid in before else 0.0
         spent[use.title] = spent.get(use.title, 0.0) + use.cpu_s - earlier
     return spent
+
+
+def read_mb(before: Mapping[int, Usage], after: Mapping[int, Usage]) -> float:
+    """Megabytes that all of them have read from the disk between two looks."""
+    return sum(use.read_mb - (before[pid].read_mb if pid in before else 0.0) for pid, use in after.items())
 
 
 def peak_by_title(after: Mapping[int, Usage]) -> dict[str, float]:
@@ -95,9 +101,11 @@ def _ancestors(pid: int, parents: Mapping[int, int]) -> Iterator[int]:
 
 
 def _usage(pid: int) -> Usage | None:
-    fields, peak = _stat(pid), _peak_mb(pid)
-    title = _read(pid, "cmdline").replace("\0", " ").strip()
-    return Usage(title, (int(fields[11]) + int(fields[12])) / _TICKS, peak) if fields and title else None
+    fields, title = _stat(pid), _read(pid, "cmdline").replace("\0", " ").strip()
+    if not fields or not title:
+        return None
+    cpu_s = (int(fields[11]) + int(fields[12])) / _TICKS
+    return Usage(title, cpu_s, _peak_mb(pid), _number(pid, "io", "read_bytes:") / 1_000_000)
 
 
 def _stat(pid: int) -> list[str]:
@@ -114,8 +122,13 @@ def _resident_mb(pid: int) -> float:
 
 
 def _memory_mb(pid: int, what: str) -> float:
-    lines = (line for line in _read(pid, "status").splitlines() if line.startswith(what))
-    return int(next(lines, f"{what} 0 kB").split()[1]) / 1024
+    return _number(pid, "status", what) / 1024
+
+
+def _number(pid: int, file: str, what: str) -> int:
+    """What stands behind `what` in a file of the process; 0 where that may not be known."""
+    lines = (line for line in _read(pid, file).splitlines() if line.startswith(what))
+    return int(next(lines, f"{what} 0").split()[1])
 
 
 def _open_files(pid: int) -> int:

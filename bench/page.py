@@ -189,6 +189,7 @@ Latency counts from the planned time; where less is answered than offered, a que
 STORED = """
 Rates are of connections that are always busy, so each request waits for all the others. Queries one by one,
 over a single connection, and the list of the account's newest 50 messages tell what they take without queue.
+Queries are for messages all over the file; what of it is not in the machine's memory is read from the disk.
 
 """
 
@@ -198,9 +199,11 @@ def _stored(lines: Sequence[Line], plot: str | None) -> str:
         (
             NAMES[line["engine"]],
             count(row["stored"]),
+            "" if row["file_mb"] is None else f"{row['file_mb'] / 1000:.1f}",
             *(count(row[work]["rate"]) for work in ("accept", "deliver", "receive")),
             f"{row['accept']['p99_ms']:.1f}",
             f"{row['receive']['p99_ms']:.1f}",
+            "" if row["file_mb"] is None else f"{row['receive']['read_mb'] / row['receive']['seconds']:.1f}",
             *(f"{row[work]['p99_ms']:.1f}" for work in ("one_by_one", "newest")),
             *(f"{row[page]:.0f}" for page in ("page_ms", "search_ms")),
         )
@@ -208,8 +211,10 @@ def _stored(lines: Sequence[Line], plot: str | None) -> str:
         for row in line["rows"]
     ]
     heads = (
-        *("database", "stored messages", "accepted a second", "delivered a second", "queries a second"),
-        *("p99 ms of acceptance", "of queries", "of queries one by one", "of the newest 50, listed"),
+        *("database", "stored messages", "file, GB"),
+        *("accepted a second", "delivered a second", "queries a second"),
+        *("p99 ms of acceptance", "of queries", "read from disk for them, MB a second"),
+        *("p99 ms of queries one by one", "of the newest 50, listed"),
         *("their page, ms", "a fruitless search there, ms"),
     )
     text = STORED + _table(heads, rows) + _picture(plot, "Rates against stored messages")

@@ -134,6 +134,7 @@ def test_grow_does_the_same_over_each_stock(tmp_path: Path) -> None:
             assert_sane({"bench": work} | row[work], "sqlite", {"bench: load"} | GATEWAY)
         assert row["deliver"]["finals"] == {"Delivered": 20}
         assert min(row["page_ms"], row["search_ms"]) > 0
+        assert row["receive"]["read_mb"] >= 0
         assert all(0 < row[work]["p50_ms"] <= row[work]["p99_ms"] for work in ("one_by_one", "newest"))
 
 
@@ -463,14 +464,15 @@ def test_what_this_process_has_started_is_found_by_its_title(child: int) -> None
 
 
 def test_cost_is_what_was_used_between_two_looks() -> None:
-    before = {1: measure.Usage("web 1", 1.0, 10.0)}
+    before = {1: measure.Usage("web 1", 1.0, 10.0, 0.5)}
     after = {
-        1: measure.Usage("web 1", 3.0, 20.0),
-        2: measure.Usage("postgres", 0.5, 30.0),
+        1: measure.Usage("web 1", 3.0, 20.0, 2.5),
+        2: measure.Usage("postgres", 0.5, 30.0, 0.25),
         3: measure.Usage("postgres", 0.25, 40.0),
     }
     assert measure.cpu_by_title(before, after) == {"web 1": 2.0, "postgres": 0.75}
     assert measure.peak_by_title(after) == {"web 1": 20.0, "postgres": 40.0}
+    assert measure.read_mb(before, after) == 2.25
 
 
 def test_a_refusal_makes_the_figures_worthless() -> None:
