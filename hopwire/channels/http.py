@@ -70,7 +70,7 @@ class Reply(NamedTuple):
     """What it answers."""
 
     status: int
-    headers: Mapping[str, str]  # names in small letters
+    headers: Mapping[str, str]  # asked for in small letters, however they came
     body: bytes
 
 
@@ -322,8 +322,7 @@ class HttpChannel:
         async with self._session.request(
             request.method, request.url, data=request.body, headers=request.headers, allow_redirects=False
         ) as response:
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            return Reply(response.status, headers, await _bounded(response.content))
+            return Reply(response.status, response.headers, await _bounded(response.content))
 
     # ---- faults of ours
 
