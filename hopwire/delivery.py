@@ -117,18 +117,20 @@ Decision = tuple[Delivery, tuple[Action, ...]]
 
 def plan_delivery(steps: Sequence[Step], due_at: int) -> Delivery:
     """A delivery that has not begun; without steps it has ended, for there is no route."""
-    rungs = tuple(Rung(plan=step, parts=(Part(),) * step.parts) for step in steps)
+    rungs = [Rung(plan=step, parts=(Part(),) * step.parts) for step in steps]
     if not rungs:
         return Delivery(rungs=(), at=0, status=Status.NO_ROUTE)
-    return _open_rung(Delivery(rungs=rungs, at=0, status=Status.PENDING), 0, due_at)
+    return Delivery(rungs=(_opened(rungs[0], due_at), *rungs[1:]), at=0, status=Status.PENDING)
 
 
 def _open_rung(d: Delivery, index: int, due_at: int) -> Delivery:
-    rung = d.rungs[index]
+    return replace(d, at=index, rungs=_with(d, index, _opened(d.rungs[index], due_at)))
+
+
+def _opened(rung: Rung, due_at: int) -> Rung:
     due_at = _after_quiet(rung.plan.quiet, due_at)
-    parts = tuple(replace(part, due_at=due_at) for part in rung.parts)
-    give_up_at = due_at + 1000 * rung.plan.lifetime_s
-    return replace(d, at=index, rungs=_with(d, index, replace(rung, parts=parts, give_up_at=give_up_at)))
+    parts = tuple([replace(part, due_at=due_at) for part in rung.parts])
+    return replace(rung, parts=parts, give_up_at=due_at + 1000 * rung.plan.lifetime_s)
 
 
 def _after_quiet(quiet: str, at: int) -> int:
