@@ -24,7 +24,7 @@ from setproctitle import setproctitle
 
 from hopwire import logs
 from hopwire.admission import Admission, now_ms
-from hopwire.channels import Channel
+from hopwire.channels import Channel, KeepReceipts
 from hopwire.channels.http import HttpChannel
 from hopwire.channels.providers import provider
 from hopwire.channels.remote import Host, RemoteChannel, Remotes
@@ -69,12 +69,19 @@ class Assignment(msgspec.Struct, kw_only=True):
     config: Config
     simulators: dict[str, str] = {}  # arguments of run_simulators
     owner: str = ""  # of a web process with SQLite: the socket of the one that owns the file
-    remotes: str = (
-        ""  # of the web process that has the owner's channels over HTTP at work: the socket for that
-    )
+    remotes: str = ""  # of the web process that has the owner's channels over HTTP: the socket for them
 
 
 # ---- parts
+
+
+def keeping(store: Store) -> KeepReceipts:
+    """What keeps receipts in the store."""
+
+    async def keep(receipts: Sequence[Receipt]) -> Sequence[str | None]:
+        return await store.keep_receipts(receipts, now_ms())
+
+    return keep
 
 
 def channels(config: Config, worker: Worker, *, remote: bool = False) -> dict[str, Channel]:
@@ -118,15 +125,11 @@ def web_app(
     log: RequestLog | None = None,
 ) -> App:
     """The ASGI application over a store; `installation` names its database among those of other gateways."""
-
-    async def keep_many(receipts: Sequence[Receipt]) -> Sequence[str | None]:
-        return await store.keep_receipts(receipts, now_ms())
-
     secret, proxies = installation_secret(config.store), config.http.trusted_proxies
     credentials = Credentials(directory, secret, lambda: admission.generation, use, totp.seals(config.store))
     inbox = Inbox(store.engine)
     words = config.sms.stop_words, config.sms.start_words
-    together: Batch[Receipt, str | None] = Batch(keep_many, store.GROUP)
+    together: Batch[Receipt, str | None] = Batch(keeping(store), store.GROUP)
     keep = Keep(
         receipts=lambda receipts: asyncio.gather(*map(together, receipts)),
         incoming=lambda messages: inbox.keep_incoming(messages, now_ms(), *words),
@@ -242,10 +245,6 @@ async def owning(assignment: Assignment, store: Store) -> AsyncIterator[None]:
 @contextlib.asynccontextmanager
 async def hosting(assignment: Assignment, store: Store) -> AsyncIterator[None]:
     """The owner's channels over HTTP, at work in this process."""
-
-    async def keep(receipts: Sequence[Receipt]) -> Sequence[str | None]:
-        return await store.keep_receipts(receipts, now_ms())
-
     host = Host(Path(assignment.remotes))
     made = {
         name: HttpChannel(
@@ -254,7 +253,7 @@ async def hosting(assignment: Assignment, store: Store) -> AsyncIterator[None]:
             provider(settings),
             partial(host.ready, name),
             partial(store.outstanding, name),
-            keep,
+            keeping(store),
         )
         for name, settings in assignment.config.connectors.items()
         if isinstance(settings, HttpConnector)

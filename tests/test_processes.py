@@ -124,6 +124,7 @@ def send_until_refused(gateway: Demo, ids: list[str]) -> None:
     with suppress(*BROKEN_OFF):
         while True:
             ids.append(gateway.send_sms(number("67")))
+            ids.append(gateway.send(number("02")))  # no Viber user: an SMS after it
 
 
 def test_a_locked_file_is_said_to_be_temporary_and_forgotten_when_it_is_over(tmp_path: Path) -> None:
