@@ -158,7 +158,7 @@ class Watched:
 class WatchedTx:
     def __init__(self, tx: Tx, noted: list[Noted]) -> None:
         self._many, self._noted = tx.many, noted
-        self.all, self.run, self.script = tx.all, tx.run, tx.script
+        self.all, self.ahead, self.run, self.script = tx.all, tx.ahead, tx.run, tx.script
         self.wake, self.due_by, self.settle = tx.wake, tx.due_by, tx.settle
         self.after, self.remembered = tx.after, tx.remembered
 

@@ -16,7 +16,7 @@ from hopwire.store import Store, postgres
 from hopwire.store.directory import Directory
 from hopwire.store.engine import Tx
 from hopwire.store.migrate import open_store
-from hopwire.store.pipeline import Outcome
+from hopwire.store.pipeline import Outcome, Pipeline
 from hopwire.store.postgres import PostgresEngine, PostgresTx
 
 
@@ -36,6 +36,21 @@ async def test_connections_that_died_while_they_lay_idle_are_replaced(
         await asyncio.gather(*(served.admit([order(account)]) for _ in range(4)))
         run_sql(postgres_url, TERMINATE)
     assert await in_order(served, messages=12)
+
+
+async def test_to_accept_costs_two_round_trips(served: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    trips, exchange = 0, Pipeline._exchange
+
+    def counted(pipeline: Pipeline) -> Any:
+        nonlocal trips
+        trips += 1
+        return exchange(pipeline)
+
+    account = await customer(served)
+    await served.admit([order(account), order(account)])  # that learns the statements, and takes ids
+    monkeypatch.setattr(Pipeline, "_exchange", counted)
+    await served.admit([order(account), order(account)])
+    assert trips == 2
 
 
 async def test_a_connection_lost_midway_leaves_nothing(served: Store, postgres_url: str) -> None:

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from conftest import NOW, open_account, order
 
@@ -72,6 +73,29 @@ async def test_what_is_to_follow_a_commit_follows_it_alone(store: Store) -> None
     with pytest.raises(LookupError):
         await store.engine.write(undone)
     assert followed == ["kept"]
+
+
+async def test_what_is_asked_ahead_is_there_with_what_is_asked_next(store: Store, account: Account) -> None:
+    def work(tx: Tx) -> tuple[list[Any], list[Any], list[Any]]:
+        tx.many("move_funds", [(1, 0, account.id)])
+        ahead = tx.ahead("account_by_login", login=account.login)
+        funds = tx.all("lock_funds", ids=[account.id])
+        return list(ahead), tx.all("account_by_login", login=account.login), funds
+
+    ahead, again, funds = await store.engine.write(work)
+    assert ahead == again != []
+    assert [left for _, left in funds] == [account.balance - 1]
+
+
+async def test_an_error_behind_what_was_asked_ahead_leaves_no_trace(store: Store, account: Account) -> None:
+    def failing(tx: Tx) -> None:
+        tx.ahead("account_by_login", login=account.login)
+        tx.script(["no statement"])
+
+    with pytest.raises((sqlite3.Error, psycopg.Error)):
+        await store.engine.write(failing)
+    left = await store.engine.write(lambda tx: tx.all("lock_funds", ids=[account.id]))
+    assert left == [(account.id, account.balance)]
 
 
 ODD = ["", "NULL", "a,b", "{}", '"', "\\", '\\"{","}', "line\nline", "Ї", " \t "]

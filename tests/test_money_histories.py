@@ -90,6 +90,10 @@ class MortalTx:
         self._step()
         return self._tx.all(name, **params)
 
+    def ahead(self, name: str, /, **params: Any) -> list[Row]:
+        self._step()
+        return self._tx.ahead(name, **params)
+
     def run(self, name: str, /, **params: Any) -> int:
         self._step()
         return self._tx.run(name, **params)

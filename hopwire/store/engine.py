@@ -24,6 +24,9 @@ class Tx(Protocol):
     def all(self, name: str, /, **params: Any) -> list[Row]:
         """Every row that the statement returns."""
 
+    def ahead(self, name: str, /, **params: Any) -> list[Row]:
+        """As `all`, but the rows are there only when those of the next `all` are: one round trip for both."""
+
     def run(self, name: str, /, **params: Any) -> int:
         """Run a statement; how many rows it changed."""
 

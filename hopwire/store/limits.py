@@ -75,8 +75,9 @@ class Decided:
 def decide(tx: Tx, ids: Sequence[int], orders: Sequence[Order]) -> Decided:
     """Which of these may be accepted, in their order; nothing is written yet."""
     numbers = {order.request.recipient for order in orders}
-    stopped = set(tx.all("stopped_among", numbers=list(numbers)))
+    listed = tx.ahead("stopped_among", numbers=list(numbers))
     left: dict[int, int] = dict(tx.all("lock_funds", ids=sorted({order.account.id for order in orders})))
+    stopped = set(listed)
     watch, mailed = _watch(tx, orders), Mailed(tx, orders)
     made = Decided(mailed, watch)
     for i, order in zip(ids, orders, strict=True):

@@ -47,6 +47,7 @@ class Pipeline:
         self._new: list[str] = []  # statements of which it is not known yet whether they could be prepared
         self._names = 0  # how many there have been; one that failed may be there all the same
         self._sent = 0
+        self._ahead: list[tuple[int, list[Row]]] = []  # places among those sent, and where their rows go
 
     @property
     def usable(self) -> bool:
@@ -63,15 +64,17 @@ class Pipeline:
         self._wire.send_query_prepared(name, [_dumped(value) for value in params])
         self._sent += 1
 
+    def send_ahead(self, text: str, params: Sequence[Any] = ()) -> list[Row]:
+        """As `send`; its rows come into this list with the next outcome."""
+        rows: list[Row] = []
+        self.send(text, params)
+        self._ahead.append((self._sent - 1, rows))
+        return rows
+
     def outcome(self) -> PQGen[Outcome]:
         """Let leave what waits, and raise the error that it has met; else tell of the last statement."""
         result = yield from self._exchange()
-        self._reader.set_pgresult(result)
-        return Outcome(
-            self._reader.load_rows(0, result.ntuples, tuple),
-            result.command_tuples or 0,
-            result.command_status,
-        )
+        return Outcome(self._rows(result), result.command_tuples or 0, result.command_status)
 
     def rollback(self) -> PQGen[None]:
         """Undo the transaction, whatever of it has left."""
@@ -106,6 +109,7 @@ class Pipeline:
     def _exchange(self) -> PQGen[PGresult]:
         self._wire.pipeline_sync()
         sent, self._sent = self._sent, 0
+        ahead, self._ahead = self._ahead, []
         yield from generators.send(self._wire)
         results: list[PGresult] = []
         for _ in range(sent + 1):  # each has one, and the end of the pipeline
@@ -114,7 +118,13 @@ class Pipeline:
         if len(results) <= sent:
             raise psycopg.OperationalError("the connection was lost")
         self._new.clear()
+        for place, rows in ahead:
+            rows.extend(self._rows(results[place]))
         return results[-2]
+
+    def _rows(self, result: PGresult) -> list[Row]:
+        self._reader.set_pgresult(result)
+        return self._reader.load_rows(0, result.ntuples, tuple)
 
     def _check(self, results: Iterable[PGresult]) -> None:
         for result in results:

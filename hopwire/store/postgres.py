@@ -66,10 +66,13 @@ class PostgresTx:
         self.committing = False
 
     def all(self, name: str, /, **params: Any) -> list[Row]:
-        return self._ask(name, params).rows
+        return self.ask(*self._filled(name, params)).rows
+
+    def ahead(self, name: str, /, **params: Any) -> list[Row]:
+        return self._pipeline.send_ahead(*self._filled(name, params))
 
     def run(self, name: str, /, **params: Any) -> int:
-        return self._ask(name, params).changed
+        return self.ask(*self._filled(name, params)).changed
 
     def many(self, name: str, rows: Sequence[Row]) -> None:
         plural = self._plural(name) if len(rows) > 1 else None
@@ -112,9 +115,10 @@ class PostgresTx:
             raise
         return result
 
-    def _ask(self, name: str, params: dict[str, Any]) -> Outcome:
+    def _filled(self, name: str, params: dict[str, Any]) -> tuple[str, list[Any]]:
+        """A statement by its name, and its parameters in their order."""
         statement = self._statements[name]
-        return self.ask(statement.named, [params[one] for one in statement.parameters])
+        return statement.named, [params[one] for one in statement.parameters]
 
     def _plural(self, name: str) -> str | None:
         if name not in self._plurals:
