@@ -164,6 +164,15 @@ class Place:
         self._hosts.append(host)
         return host
 
+    async def with_one_under_way(self, room: int = 2) -> tuple[Owner, Line]:
+        """Both ends, and part 1 with the host."""
+        owner, line = await self.owner(), Line(room)
+        await self.host(line)
+        await owner.has_room(room)
+        owner.submit(part(1))
+        await line.has.wait()
+        return owner, line
+
     async def close(self) -> None:
         for host in self._hosts:
             await host.stop()
@@ -181,6 +190,12 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
 
 def part(n: int) -> Handover:
     return handover(message_id=n)
+
+
+def break_off(host: Host) -> None:
+    """Let the connection end without a word."""
+    assert host._owner is not None
+    host._owner.transport.abort()
 
 
 # ---- there and back
@@ -321,27 +336,17 @@ async def test_without_a_host_there_is_no_room(place: Place) -> None:
 
 
 async def test_what_a_host_had_that_is_gone_is_unknown(place: Place) -> None:
-    owner, line = await place.owner(), Line(2)
-    host = await place.host(line)
-    await owner.has_room(2)
+    owner, line = await place.with_one_under_way()
     await owner.is_told("up")
-    owner.submit(part(1))
-    await line.has.wait()
-    assert host._owner is not None
-    host._owner.transport.abort()
+    break_off(line.host)
     assert await owner.hears(1) == [(part(1), GONE)]
     assert owner.channel.state.state == "down"
 
 
 async def test_an_answer_that_is_late_is_told_as_one(place: Place) -> None:
     """The host finds the owner again, and tells it what it was asked over the connection that broke."""
-    owner, line = await place.owner(), Line(2)
-    host = await place.host(line)
-    await owner.has_room(2)
-    owner.submit(part(1))
-    await line.has.wait()
-    assert host._owner is not None
-    host._owner.transport.abort()
+    owner, line = await place.with_one_under_way()
+    break_off(line.host)
     await owner.hears(1)
     await owner.has_room(1)  # one is under way still
     line.answer(TAKEN)
@@ -350,14 +355,10 @@ async def test_an_answer_that_is_late_is_told_as_one(place: Place) -> None:
 
 
 async def test_an_answer_waits_for_the_next_owner(place: Place) -> None:
-    owner, line = await place.owner(), Line(2)
-    host = await place.host(line)
-    await owner.has_room(2)
-    owner.submit(part(1))
-    await line.has.wait()
-    before = host._owner
+    owner, line = await place.with_one_under_way()
+    before = line.host._owner
     await owner.go()
-    while host._owner in (before, None):  # noqa: ASYNC110 - the door is open, and nobody is behind it
+    while line.host._owner in (before, None):  # noqa: ASYNC110 - the door is open, and nobody is behind it
         await asyncio.sleep(0.01)
     line.answer(TAKEN)
     another = await place.owner()
@@ -367,12 +368,8 @@ async def test_an_answer_waits_for_the_next_owner(place: Place) -> None:
 
 
 async def test_a_host_that_leaves_answers_for_what_it_has_and_takes_no_more(place: Place) -> None:
-    owner, line = await place.owner(), Line(3)
-    host = await place.host(line)
-    await owner.has_room(3)
-    owner.submit(part(1))
-    await line.has.wait()
-    stopping = asyncio.create_task(host.stop())
+    owner, line = await place.with_one_under_way(3)
+    stopping = asyncio.create_task(line.host.stop())
     await asyncio.sleep(0)  # it has said that it leaves
     owner.submit(part(2))  # and that has not been heard yet
     await stopping
