@@ -270,6 +270,11 @@ class Handover(Noun, frozen=True, kw_only=True):
         """What tells this part from every other one, and is the same when it is handed over again."""
         return "-".join(filter(None, (self.installation, f"{self.message_id}-{self.step}-{self.part}")))
 
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """Which part of which message of this database: all that a log line may tell of it."""
+        return self.message_id, self.step, self.part
+
 
 # ---- what an upstream says
 

@@ -19,12 +19,12 @@ from functools import partial
 from msgspec.structs import replace
 
 from hopwire import choice, metrics
-from hopwire.channels import Channel
+from hopwire.channels import NO_ROOM, Channel
 from hopwire.choice import AWAY, Rank
 from hopwire.errors import Unavailable
 from hopwire.events import Answered
 from hopwire.minutes import Minute, Minutes
-from hopwire.model import Answer, ConnectorState, Handover, Incoming, Later, Receipt
+from hopwire.model import Answer, ConnectorState, Handover, Incoming, Receipt
 from hopwire.pulse import Pulse
 from hopwire.store import Change, Store
 from hopwire.store.connectors import FRESH_MS, ConnectorOrder, Connectors, Told
@@ -52,7 +52,6 @@ FORGET_STATES_MS = 3_600_000
 LEFTOVERS_MS = 24 * 3_600_000  # after which a message from a phone is shown without its missing parts
 RETRY_S = 0.5  # after the store was unavailable
 MOST = 500  # messages claimed, timers run, or answers recorded, at a time
-NO_ROOM = Later(1.0, "no room", throttled=True, unasked=True)
 
 Clock = Callable[[], int]
 
@@ -229,7 +228,7 @@ class Worker:
         for handover in handovers:
             if handover.repeated:
                 metrics.REPEATED.labels(channel.name).inc()
-                log.warning("submit message=%d step=%d part=%d possible_duplicate", *handover_keys(handover))
+                log.warning("submit message=%d step=%d part=%d possible_duplicate", *handover.place)
         channel.submit(handovers, partial(self._answered, channel.name, time.monotonic()))
 
     def _answered(self, connector: str, began: float, answers: Sequence[tuple[Handover, Answer]]) -> None:
@@ -240,7 +239,7 @@ class Worker:
             metrics.SUBMITS.labels(connector, kind.__name__.lower()).inc(count)
         if log.isEnabledFor(logging.DEBUG):
             for handover, answer in answers:
-                log.debug("submit message=%d step=%d part=%d answer=%r", *handover_keys(handover), answer)
+                log.debug("submit message=%d step=%d part=%d answer=%r", *handover.place, answer)
         self._record([answered(handover, answer, connector) for handover, answer in answers])
 
     async def _run_timers(self) -> None:
@@ -400,11 +399,6 @@ def _why(state: ConnectorState) -> str:
 def answered(handover: Handover, answer: Answer, connector: str = "") -> Change:
     """What the answer to a part means to its message."""
     return handover.message_id, Answered(handover.step, handover.part, answer, connector)
-
-
-def handover_keys(handover: Handover) -> tuple[int, int, int]:
-    """What a log line may tell of a hand-over."""
-    return handover.message_id, handover.step, handover.part
 
 
 async def _wait(event: asyncio.Event, timeout_s: float) -> None:

@@ -12,8 +12,8 @@ from http_ends import Far, handover, listening
 from http_ends import channel as http_channel
 from msgspec.structs import replace
 
-from hopwire.channels import Channel, OnAnswers
-from hopwire.channels.remote import GONE, NO_ROOM, Host, RemoteChannel, Remotes
+from hopwire.channels import NO_ROOM, Channel, OnAnswers
+from hopwire.channels.remote import GONE, Host, RemoteChannel, Remotes
 from hopwire.config import ViberConnector
 from hopwire.model import (
     Answer,

@@ -14,10 +14,9 @@ from rules import DELIVERED, GRACE_S, LIFETIME_S, Clock, House, becomes, counted
 from rules_ends import Says, is_silent, page, takes
 from system import PATIENCE_S
 
-from hopwire.channels import http
+from hopwire.channels import NO_ROOM, http
 from hopwire.channels.http import SICK
 from hopwire.model import Status, Unknown
-from hopwire.worker import NO_ROOM
 
 MESSAGES = 20  # at a time
 TRIES = 4  # after it is known to be ill

@@ -30,6 +30,12 @@ KeepIncoming = Callable[[Sequence[Incoming]], Awaitable[None]]
 OnAnswers = Callable[[Sequence[tuple[Handover, Answer]]], None]
 """Told what the upstream says of parts: of as many at a time as it has answered at a time."""
 
+OnLate = Callable[[int, int, int, Answer], None]
+"""Told message id, step, part and an answer for which nobody waits any more."""
+
+NO_ROOM = Later(1.0, "no room", throttled=True, unasked=True)
+"""Of a part that was given to a channel behind all that it had room for."""
+
 
 def word(said: Answer) -> str:
     """Under which name an answer is counted in the state of a connector."""

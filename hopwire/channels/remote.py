@@ -20,20 +20,17 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from hopwire.channels import Channel, OnAnswers
+from hopwire.channels import NO_ROOM, Channel, OnAnswers, OnLate
 from hopwire.config import HttpConnector
 from hopwire.frames import Frames
-from hopwire.model import Answer, ConnectorState, Fact, Handover, Later, TraceOrder, Unknown
+from hopwire.model import Answer, ConnectorState, Fact, Handover, TraceOrder, Unknown
 
 LOOK_S = 0.5  # how often the host tells how channels stand, where that has changed
 AGAIN_S = 0.1  # between its tries to reach the owner
 BYE_S = 5.0  # for an owner that does not answer; then the host leaves without
-NO_ROOM = Later(1.0, "no room", throttled=True, unasked=True)
 GONE = Unknown("no answer: the process has ended")
 
 Said = tuple[int, int, int, Answer]  # message id, step, part, and what was said of it
-OnLate = Callable[[int, int, int, Answer], None]
-"""Told the same of a part for which nobody waits any more."""
 
 
 # ---- what they tell each other
@@ -108,7 +105,7 @@ class RemoteChannel:
             on_answers([(handover, NO_ROOM) for handover in handovers])
             return
         self._sent += len(handovers)
-        self._waiting |= {_key(handover): (handover, on_answers) for handover in handovers}
+        self._waiting |= {handover.place: (handover, on_answers) for handover in handovers}
         self._host.tell(_encode(Parts(self.name, list(handovers))))
 
     def trace(self, order: TraceOrder | None) -> None:
@@ -129,15 +126,7 @@ class RemoteChannel:
     def hear(self, news: News) -> None:
         """It has answered, or has room."""
         self._room, self._seen = news.room, news.seen
-        told: dict[OnAnswers, list[tuple[Handover, Answer]]] = defaultdict(list)
-        for message_id, step, part, answer in news.answers:
-            waiting = self._waiting.pop((message_id, step, part), None)
-            if waiting is None:
-                self._on_late(message_id, step, part, answer)
-            else:
-                handover, on_answers = waiting
-                told[on_answers].append((handover, answer))
-        self._tell(told)
+        self._tell(news.answers)
         if self.capacity:
             self._on_ready()
 
@@ -149,13 +138,18 @@ class RemoteChannel:
         """It is gone, with what it had."""
         self.close()
         self.state = replace(self.state, state="down", sessions=0, in_flight=0)
-        told: dict[OnAnswers, list[tuple[Handover, Answer]]] = defaultdict(list)
-        for handover, on_answers in self._waiting.values():
-            told[on_answers].append((handover, GONE))
-        self._waiting.clear()
-        self._tell(told)
+        self._tell([(*place, GONE) for place in self._waiting])
 
-    def _tell(self, told: Mapping[OnAnswers, Sequence[tuple[Handover, Answer]]]) -> None:
+    def _tell(self, said: Sequence[Said]) -> None:
+        """Tell those who wait for these answers: each of all at a time that it was given."""
+        told: dict[OnAnswers, list[tuple[Handover, Answer]]] = defaultdict(list)
+        for message_id, step, part, answer in said:
+            waiting = self._waiting.pop((message_id, step, part), None)
+            if waiting is None:
+                self._on_late(message_id, step, part, answer)
+            else:
+                handover, on_answers = waiting
+                told[on_answers].append((handover, answer))
         for on_answers, answers in told.items():
             on_answers(answers)
         if not self._waiting:
@@ -275,7 +269,7 @@ class Host:
         on_answers([(part, NO_ROOM) for part in parts[room:]])
 
     def _answered(self, name: str, answers: Sequence[tuple[Handover, Answer]]) -> None:
-        self._answers[name] += [(*_key(handover), answer) for handover, answer in answers]
+        self._answers[name] += [(*handover.place, answer) for handover, answer in answers]
         self.ready(name)
 
     def _tell_news(self) -> None:
@@ -326,7 +320,3 @@ class Host:
         self._owner = None
         self._no_more.set()
         self._hung_up.set()
-
-
-def _key(handover: Handover) -> tuple[int, int, int]:
-    return handover.message_id, handover.step, handover.part

@@ -49,7 +49,7 @@ def list_connectors(config: ConfigFile = None, as_json: AsJson = False) -> None:
     rows = [
         {
             "name": name,
-            "kind": type(connector).__struct_config__.tag,
+            "kind": connector.kind,
             "where": _where(connector),
             "state": _together(told[name]),
             "sessions": f"{_sum(told[name], 'sessions')}/{_sum(told[name], 'sessions_wanted')}",

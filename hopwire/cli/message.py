@@ -39,7 +39,7 @@ def show(
 
     settings = read_config(config)
     story, account = in_store(settings, lambda store: _find(store, message_id))
-    kinds = {name: str(type(one).__struct_config__.tag) for name, one in settings.connectors.items()}
+    kinds = {name: one.kind for name, one in settings.connectors.items()}
     told = {
         **timeline.head(story, account.login, texts=show_texts, numbers=show_numbers),
         "next": timeline.outlook(story.delivery),

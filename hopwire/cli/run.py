@@ -131,16 +131,13 @@ def parts(config: "Config", sockets: dict[str, socket.socket], supervisor: "Supe
 
     if not config.http.web_processes:
         return [Part("gateway", "gateway", config, sockets)]
+    names = () if config.store.postgres else ("owner", "remotes")
+    meetings = {name: supervisor.meeting(name) for name in names}
+    paths = {name: sock.getsockname() for name, sock in meetings.items()}
+    owner, remotes = paths.get("owner", ""), paths.get("remotes", "")
     workers, webs = range(1, config.worker.processes + 1), range(1, config.http.web_processes + 1)
-    if config.store.postgres:
-        return [
-            *(Part("worker", f"worker {n}", config) for n in workers),
-            *(Part("web", f"web {n}", config, sockets) for n in webs),
-        ]
-    meetings = {name: supervisor.meeting(name) for name in ("owner", "remotes")}
-    owner, remotes = (meetings[name].getsockname() for name in ("owner", "remotes"))
     return [
-        Part("worker", "worker 1", config, meetings),
+        *(Part("worker", f"worker {n}", config, meetings) for n in workers),
         *(
             Part("web", f"web {n}", config, sockets, owner=owner, remotes=remotes if n == 1 else "")
             for n in webs

@@ -93,7 +93,7 @@ def settings_of(config: Config) -> Iterator[tuple[str, str]]:
     for name in (one for one, kind in SECTIONS.items() if kind is not Demo):
         yield from _differing(name, getattr(config, name))
     for name, connector in config.connectors.items():
-        yield f"connectors.{name}.kind", toml(connector.__struct_config__.tag)
+        yield f"connectors.{name}.kind", toml(connector.kind)
         yield from _differing(f"connectors.{name}", connector)
     for place, route in enumerate(config.routes, 1):
         yield from _differing(f"routes {place}", route)

@@ -22,6 +22,15 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
+class Upstream(Section, frozen=True, kw_only=True):
+    """Settings of a connector."""
+
+    @property
+    def kind(self) -> str:
+        """By which name the settings know it."""
+        return str(self.__struct_config__.tag)
+
+
 Text = Annotated[str, Meta(min_length=1)]
 Secret = Annotated[str, Meta(extra={"secret": True})]
 Seconds = Annotated[int, Meta(ge=1, le=604_800)]

@@ -4,11 +4,11 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
-from hopwire.config.fields import Seconds, Secret, Section, Text, Window, about
+from hopwire.config.fields import Seconds, Secret, Text, Upstream, Window, about
 from hopwire.model import Writing
 
 
-class HttpConnector(Section, frozen=True, kw_only=True):
+class HttpConnector(Upstream, frozen=True, kw_only=True):
     """What all of them have."""
 
     carries: ClassVar[frozenset[str]] = frozenset()
@@ -34,11 +34,6 @@ class HttpConnector(Section, frozen=True, kw_only=True):
     ] = ()
     window: Annotated[Window, about("Requests that may be under way at a time.")] = 100
     timeout_s: Annotated[Seconds, about("Seconds to wait for an answer.")] = 30
-
-    @property
-    def kind(self) -> str:
-        """By which name the settings know it."""
-        return str(self.__struct_config__.tag)
 
 
 class ViberConnector(HttpConnector, frozen=True, kw_only=True, tag_field="kind", tag="viber"):

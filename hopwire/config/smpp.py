@@ -5,14 +5,14 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from hopwire.config.fields import Octet, Port, Seconds, Secret, Section, Text, Window, about
+from hopwire.config.fields import Octet, Port, Seconds, Secret, Text, Upstream, Window, about
 from hopwire.model import Writing
 
 _NUMBER = "(0x[0-9A-Fa-f]{1,8}|[0-9]{1,10})"
 STATUS_RANGE = rf"^{_NUMBER}(-{_NUMBER})?\Z"
 
 
-class SmppConnector(Section, frozen=True, kw_only=True, tag_field="kind", tag="smpp"):
+class SmppConnector(Upstream, frozen=True, kw_only=True, tag_field="kind", tag="smpp"):
     # who and where
     host: Annotated[Text, about("The SMSC's host name or address.", "smsc.example.net")]
     port: Annotated[Port, about("The SMSC's port.")] = 2775

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from hopwire import metrics
-from hopwire.channels import KeepIncoming, KeepReceipts, OnAnswers, word
+from hopwire.channels import KeepIncoming, KeepReceipts, OnAnswers, OnLate, word
 from hopwire.channels.smpp import dialect
 from hopwire.channels.smpp.intake import Intake
 from hopwire.channels.smpp.link import GOODBYE_S, Hold, Link, keep_connected, tls_context
@@ -49,9 +49,6 @@ from hopwire.smpp.session import (
 )
 
 log = logging.getLogger(__name__)
-
-OnLate = Callable[[int, int, int, Answer], None]
-"""Told message id, step, part and what the SMSC said after the submit had been answered `Unknown`."""
 
 ALERT_S = 60.0
 ROOM_S = 1.0  # how long a part waits for room on the session of its message

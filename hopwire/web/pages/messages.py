@@ -141,9 +141,7 @@ async def _owner(visit: Visit, story: Story) -> Account:
 
 
 async def _show(visit: Visit, story: Story, account: Account, path: str) -> Response:
-    kinds = {
-        name: str(type(one).__struct_config__.tag) for name, one in visit.parts.config.connectors.items()
-    }
+    kinds = {name: one.kind for name, one in visit.parts.config.connectors.items()}
     told = telling.Told(story, visit.words, partial(_meaning, kinds), visit.now, operator=path == ALL)
     return visit.render("message.html", story=story, told=told, account=account, path=path)
 

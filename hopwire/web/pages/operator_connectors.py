@@ -54,7 +54,7 @@ class Known(NamedTuple):
 
     @property
     def kind(self) -> str:
-        return str(type(self.settings).__struct_config__.tag)
+        return self.settings.kind
 
     @property
     def where(self) -> str:
