@@ -347,7 +347,7 @@ async def test_a_flood_that_finds_no_room_is_not_looked_up(
 ) -> None:
     await account_with(directory, "right")
     steps, gate = Steps(directory), threading.Event()
-    monkeypatch.setattr(passwords, "verify", lambda hashed, data: gate.wait(10) and data == b"right")
+    monkeypatch.setattr(passwords, "verify", lambda hashed, data: gate.wait(60) and data == b"right")
     known = Credentials(steps, SECRET, Version())
     right = asyncio.ensure_future(known.by_password("shop", "right", HERE))
     room = attempts.THREADS + attempts.WAITING
